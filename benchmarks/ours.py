@@ -1,0 +1,109 @@
+"""Our side: the library as a user calls it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks import case as case_lib
+from benchmarks import compiled as compiled_lib
+from benchmarks import side as side_lib
+from inrjax import coords, meta, networks, train
+from inrjax.adapt import loop
+from inrjax.types import Adapted, Array
+
+
+def method(case: case_lib.Case) -> meta.Method:
+  """COIN++: a latent mapped linearly to shifts, adapted by plain descent."""
+  return meta.modulated(
+    network=networks.SirenConfig(
+      depth=case.depth,
+      width=case.width,
+      w0=case.w0,
+      modulate=("shift",),
+      latent_dim=case.latent_dim,
+    ),
+    rates=meta.InnerRates(case.inner_rate, case.inner_rate),
+    num_steps=case.num_steps,
+  )
+
+
+def outer(case: case_lib.Case, parameters: case_lib.Parameters) -> meta.Outer:
+  """The parameters in the library's own tree.
+
+  Raises:
+    ValueError: if the network's tree has come to differ from this one.
+  """
+  template = jax.eval_shape(method(case).init, jax.random.key(0))
+  p = parameters
+  shared = {
+    "first": {"w": p.weights[0], "b": p.biases[0]},
+    "__layer_stack_with_per_layer/hidden": {
+      "w": np.stack(p.weights[1:]),
+      "b": np.stack(p.biases[1:]),
+    },
+    "latent_map_shift": {"w": p.latent_map},
+    "~": {"w": p.out_weight, "b": p.out_bias},
+  }
+  result = template._replace(shared=jax.tree.map(jnp.asarray, shared))
+  if jax.tree.map(jnp.shape, result) != jax.tree.map(jnp.shape, template):
+    raise ValueError(
+      "The network's parameters are not those of the benchmark: "
+      f"{jax.tree.map(jnp.shape, template)}."
+    )
+  return result
+
+
+def objective(case: case_lib.Case) -> meta.Objective:
+  """Mean squared error after adaptation."""
+  return meta.post_adaptation(
+    method(case),
+    coords.image_context(case.side, case.side),
+    task_tile=case.task_tile,
+  )
+
+
+def train_step(case: case_lib.Case) -> side_lib.Side:
+  """A training step: adapt, outer gradient, Adam."""
+  optimizer = train.make_optimizer(case.outer_rate)
+  step_fn = jax.jit(
+    train.make_train_step(objective(case), optimizer), donate_argnums=0
+  )
+  state = train.init_state(
+    jax.random.key(case.seed),
+    outer(case, case_lib.initial_parameters(case)),
+    optimizer,
+  )
+  batch = jnp.asarray(case_lib.images(case))
+  compiled = step_fn.lower(state, batch).compile()
+
+  def run() -> float:
+    nonlocal state
+    state, metrics = compiled(state, batch)
+    jax.block_until_ready(state)
+    return float(metrics["loss"])
+
+  return side_lib.Side(run, compiled_lib.temporaries(compiled))
+
+
+def encode(case: case_lib.Case) -> side_lib.Side:
+  """Test-time adaptation of a batch, without an outer gradient."""
+  coinpp = method(case)
+  as_context = coords.image_context(case.side, case.side)
+  params = outer(case, case_lib.initial_parameters(case))
+
+  def fit(key: Array, image: Array) -> Adapted:
+    return coinpp.adapt(key, params, {}, as_context(image))
+
+  batch = jnp.asarray(case_lib.images(case))
+  keys = jax.random.split(jax.random.key(case.seed), case.num_images)
+  compiled = (
+    jax.jit(loop.over_signals(fit, task_tile=case.task_tile))
+    .lower(keys, batch)
+    .compile()
+  )
+
+  def run() -> float:
+    adapted = jax.block_until_ready(compiled(keys, batch))
+    return float(jnp.mean(adapted.losses[:, -1]))
+
+  return side_lib.Side(run, compiled_lib.temporaries(compiled))

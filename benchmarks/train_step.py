@@ -1,0 +1,12 @@
+"""One outer training step: adapt a batch, outer gradient, Adam."""
+
+from benchmarks import harness
+
+
+def main() -> None:
+  """Measures our training step against the baselines."""
+  harness.main("train_step", __doc__, num_steps=3, memory_at=(1, 3, 10))
+
+
+if __name__ == "__main__":
+  main()

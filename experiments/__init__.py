@@ -1,0 +1,1 @@
+"""Launchers, their configs, and sweeps over them; maths never lives here."""

@@ -1,0 +1,265 @@
+"""From the sections of a config to the library's values, in one place.
+
+Every section is unpacked into the keyword arguments of one constructor, so a
+setting that nothing reads is an error and not a dead knob.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from inrjax import train
+from inrjax.adapt import gradient
+from inrjax.coords import grid, images
+from inrjax.meta import method as method_lib
+from inrjax.meta import objectives, recipes
+from inrjax.networks import network as network_lib
+from inrjax.networks import siren, warm_start
+from inrjax.sparsity import gates as gates_lib
+from inrjax.sparsity import penalty as penalty_lib
+from inrjax.types import Context, PyTree
+
+# A section of a config, or all of it.
+Section = Mapping[str, Any]
+
+_GRADIENTS = {
+  "mixed_mode": gradient.mixed_mode,
+  "reverse": gradient.reverse,
+  "first_order": gradient.first_order,
+}
+_PENALTIES = {
+  "constant": penalty_lib.constant,
+  "ramped": penalty_lib.ramped,
+  "controlled": penalty_lib.controlled,
+}
+_ON_NONFINITE = {"stop": lambda: train.stop, "restore": train.RestoreLastGood}
+
+
+class Problem(NamedTuple):
+  """What the training loop is given.
+
+  Attributes:
+    objective: the outer objective.
+    optimizer: the outer optimiser.
+    state: the state before the first step.
+  """
+
+  objective: objectives.Objective
+  optimizer: optax.GradientTransformation
+  state: train.TrainState
+
+
+def choose(options: Mapping[str, Any], name: str, what: str) -> Any:
+  """The option of that name.
+
+  Args:
+    options: by name.
+    name: one of them.
+    what: the setting it belongs to, for the message.
+
+  Raises:
+    ValueError: for an unknown name.
+  """
+  if name not in options:
+    raise ValueError(f"{what} is {name!r}; choose from {sorted(options)}.")
+  return options[name]
+
+
+def make_as_context(
+  side: int, *, channels: int, tiled: bool, low: float, high: float
+) -> Any:
+  """The function from one signal to its context (section `signal`).
+
+  Args:
+    side: P, of the square that is one signal.
+    channels: C; checked against every image.
+    tiled: whether the signals are tiles of larger images.
+    low: start of the coordinate range.
+    high: its end.
+  """
+  del tiled  # A tile and a whole image are the same to a network.
+  as_context = images.image_context(side, side, low=low, high=high)
+
+  def checked(image: Any) -> Context:
+    if image.shape[-1] != channels:
+      raise ValueError(
+        f"The images have {image.shape[-1]} channels; signal.channels is "
+        f"{channels}."
+      )
+    return as_context(image)
+
+  return checked
+
+
+def make_network(config: Section) -> siren.SirenConfig:
+  """The network's shape (section `network`)."""
+  return siren.SirenConfig(**config["network"])
+
+
+def make_rates(config: Section) -> recipes.InnerRates:
+  """The inner learning rates (section `inner`)."""
+  inner = dict(config["inner"])
+  del inner["num_steps"], inner["gradient"]  # `make_method` takes them.
+  return recipes.InnerRates(**inner)
+
+
+def make_gates(config: Section) -> method_lib.Gates | None:
+  """The gates (section `gates`), or None where there is no such section."""
+  if "gates" not in config:
+    return None
+  gates = dict(config["gates"])
+  del gates["penalty"]  # It belongs to the objective.
+  distribution = gates_lib.HardConcrete(**gates.pop("distribution"))
+  return method_lib.Gates(distribution=distribution, **gates)
+
+
+def make_method(config: Section) -> method_lib.Method:
+  """The meta-learning method in training."""
+  inner = config["inner"]
+  return recipes.modulated(
+    network=make_network(config),
+    rates=make_rates(config),
+    gates=make_gates(config),
+    num_steps=inner["num_steps"],
+    gradient=choose(_GRADIENTS, inner["gradient"], "inner.gradient"),
+  )
+
+
+def make_problem(config: Section, method: method_lib.Method) -> Problem:
+  """Objective, optimiser and initial state (sections `gates`, `outer`).
+
+  Args:
+    config: the whole config.
+    method: what `make_method` gave for it.
+  """
+  outer = dict(config["outer"])
+  init_key, train_key = jax.random.split(jax.random.key(config["seed"]))
+  params = method.init(init_key)
+  objective = objectives.post_adaptation(
+    method,
+    make_as_context(**config["signal"]),
+    task_tile=outer.pop("task_tile"),
+  )
+  carry: PyTree = ()
+  if method.gates is not None:
+    weight = _make_penalty(
+      params.log_alpha, method.gates.distribution, **config["gates"]["penalty"]
+    )
+    signal = config["signal"]
+    objective = objectives.with_l0_penalty(
+      objective,
+      method.gates,
+      weight,
+      num_values=signal["side"] ** 2 * signal["channels"],
+    )
+    carry = ((), weight.init())
+  optimizer = _make_optimizer(method, **outer)
+  state = train.init_state(train_key, params, optimizer, carry=carry)
+  return Problem(objective, optimizer, state)
+
+
+def with_principal_start(
+  config: Section, problem: Problem, signals: np.ndarray
+) -> Problem:
+  """The problem, begun from the principal components (section `start`).
+
+  Args:
+    config: the whole config.
+    problem: its problem.
+    signals: `[n, P, P, C]` uint8 training signals.
+  """
+  signal = config["signal"]
+  network = make_network(config)
+  values = signals.reshape(len(signals), -1, signal["channels"]) / np.float32(
+    255
+  )
+  shape = (signal["side"], signal["side"])
+  coords = jnp.asarray(
+    grid.grid(shape, low=signal["low"], high=signal["high"])
+  )
+  key = jax.random.key(config["seed"])
+  params = warm_start.principal_start(
+    network,
+    network_lib.make_siren(network).init(key),
+    coords,
+    values,
+    num_steps=config["start"]["num_steps"],
+  )
+  outer = problem.state.params
+  # The fast parameters start from zero, whatever the network's start.
+  shared, _ = make_method(config).partition.split(params)
+  state = problem.state._replace(params=outer._replace(shared=shared))
+  return problem._replace(state=state)
+
+
+def on_nonfinite(name: str) -> train.OnNonFinite:
+  """What to do about a loss that is not finite, by its name in configs."""
+  return choose(_ON_NONFINITE, name, "train.on_nonfinite")()
+
+
+def _make_penalty(
+  log_alpha: PyTree,
+  distribution: gates_lib.HardConcrete,
+  *,
+  kind: str,
+  **settings: Any,
+) -> penalty_lib.PenaltyWeight:
+  """lambda; a controller's `target` is a number of open gates here.
+
+  The range of log alpha leaves even a closed gate a chance of being sampled
+  open, so E[L0] at `target` open gates is higher than `target`; the controller
+  is given that value.
+  """
+  make = choose(_PENALTIES, kind, "gates.penalty.kind")
+  if kind == "controlled":
+    low, high = distribution.log_alpha_range
+    is_open = gates_lib.top_gates(log_alpha, settings["target"])
+    wanted = jax.tree.map(lambda keep: jnp.where(keep, high, low), is_open)
+    expected = gates_lib.expected_l0(wanted, distribution)
+    settings["target"] = float(expected)
+  return make(**settings)
+
+
+def _make_optimizer(
+  method: method_lib.Method,
+  *,
+  num_steps: int,
+  learning_rate: float,
+  schedule: str,
+  clip_norm: float | None,
+  rate_factors: Mapping[str, float],
+) -> optax.GradientTransformation:
+  """Adam with a factor per field of `Outer`; log alpha stays in its range."""
+  schedules = {
+    "constant": lambda: learning_rate,
+    "cosine": lambda: optax.cosine_decay_schedule(learning_rate, num_steps),
+  }
+  adam = train.make_optimizer(
+    choose(schedules, schedule, "outer.schedule")(),
+    clip_norm=clip_norm,
+    labels=method_lib.Outer(*method_lib.Outer._fields),
+    rate_factors=rate_factors,
+  )
+  if method.gates is None:
+    return adam
+  return optax.chain(adam, _project_gates(method.gates.distribution))
+
+
+def _project_gates(
+  distribution: gates_lib.HardConcrete,
+) -> optax.GradientTransformation:
+  def project(
+    updates: method_lib.Outer, params: method_lib.Outer | None
+  ) -> method_lib.Outer:
+    assert params is not None
+    moved = optax.apply_updates(params.log_alpha, updates.log_alpha)
+    inside = gates_lib.project_log_alpha(moved, distribution)
+    return updates._replace(
+      log_alpha=jax.tree.map(jnp.subtract, inside, params.log_alpha)
+    )
+
+  return optax.stateless(project)

@@ -1,0 +1,1 @@
+"""Configs: one `get_config()` per data set and method."""

@@ -1,0 +1,1 @@
+"""Configs for CelebA-HQ at 64 x 64."""

@@ -1,0 +1,309 @@
+"""The body all launchers share: flags, and train, evaluate, export.
+
+  python -m experiments.<dataset> --config=FILE.py[:VARIANT] --workdir=DIR
+      [--data_dir=DIR] [--mode=train|evaluate|export] [--config.x.y=VALUE]
+
+`--mode` may be given several times. Training goes on from the newest checkpoint
+in the working folder; evaluate and export read it. Several hosts take part with
+`--distributed`: under SLURM that is all, elsewhere each process also gets
+`--coordinator_address`, `--num_processes` and `--process_id`.
+"""
+
+import dataclasses
+import functools
+import json
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from experiments import build, coin, evaluation, export
+from inrjax import data, train
+from inrjax.evaluate import files
+from inrjax.meta import method as method_lib
+from inrjax.train import parallel
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "The config file, FILE.py or FILE.py:VARIANT."
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Where checkpoints, logs and results go.", required=True
+)
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "The data; without it what the config names is used."
+)
+_MODE = flags.DEFINE_multi_enum(
+  "mode", ["train"], ["train", "evaluate", "export"], "What to do, in order."
+)
+_DISTRIBUTED = flags.DEFINE_bool(
+  "distributed", False, "Join the other processes of this run."
+)
+_COORDINATOR = flags.DEFINE_string(
+  "coordinator_address", None, "host:port of process 0; not under SLURM."
+)
+_NUM_PROCESSES = flags.DEFINE_integer(
+  "num_processes", None, "How many processes take part; not under SLURM."
+)
+_PROCESS_ID = flags.DEFINE_integer(
+  "process_id", None, "This process's number, from 0; not under SLURM."
+)
+
+
+# All that one launcher knows: the images of "train", "validation" or "test".
+# `(split, data_dir, **config.data.source) -> ImageSource`.
+Load = Callable[..., data.ImageSource]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """One config in one working folder.
+
+  Attributes:
+    config: the config as plain nested mappings.
+    workdir: the working folder.
+    load: the images of a split, by name.
+  """
+
+  config: build.Section
+  workdir: pathlib.Path
+  load: Callable[[str], data.ImageSource]
+
+  def meta_learn(self) -> None:
+    """Meta-learns, from the newest checkpoint if there is one."""
+    if "outer" not in self.config:
+      print("COIN fits each image on its own; there is nothing to train.")
+      return
+    method = build.make_method(self.config)
+    problem = build.make_problem(self.config, method)
+    if "start" in self.config:
+      signals = self._signals("train", self.config["start"]["num_signals"])
+      problem = build.with_principal_start(self.config, problem, signals)
+    settings = dict(self.config["train"])
+    num_steps = settings["num_steps"]
+    checkpointer = self._checkpointer(settings.pop("keep_checkpoints"))
+    settings["on_nonfinite"] = build.on_nonfinite(settings["on_nonfinite"])
+    make_step = (
+      parallel.make_parallel_step
+      if jax.device_count() > 1
+      else parallel.make_single_step
+    )
+    step_fn, placement = make_step(problem.objective, problem.optimizer)
+    state = train.train(
+      problem.state,
+      step_fn,
+      self._batches(),
+      placement=placement,
+      checkpointer=checkpointer,
+      loggers=self._loggers(num_steps),
+      evaluate_fn=self._validation(method),
+      **settings,
+    )
+    if int(state.step) < num_steps:
+      raise SystemExit(
+        f"Stopped at step {int(state.step)} of {num_steps} and saved; the same "
+        "command goes on from there."
+      )
+
+  def measure(self) -> None:
+    """Writes and prints rates and distortions on the test images."""
+    images = self._images("test", self.config["evaluate"]["num_images"])
+    if "outer" in self.config:
+      record = self._evaluate_method(images)
+    else:
+      record = coin.evaluate_images(self.config, images)
+    record["num_images"] = len(images)
+    if parallel.is_primary():
+      with files.replacing(self.workdir / evaluation.RESULTS) as path:
+        path.write_text(json.dumps(record, indent=2) + "\n")
+      for name in ("unquantised", "quantised"):
+        print(f"\n{name}\n{evaluation.table(record[name])}", end="")
+
+  def write_model(self) -> None:
+    """Writes the model file that `inrjax compress --model` takes."""
+    if "outer" not in self.config:
+      raise SystemExit("COIN has no model to export: nothing is shared.")
+    outer = self._trained(build.make_method(self.config))
+    count = self.config["export"]["num_images"]
+    images = self._images("train", count)
+    if parallel.is_primary():
+      path = self.workdir / "model.inrmodel"
+      export.write_model(self.config, outer, images, path)
+      print(f"Wrote {path}")
+
+  def _evaluate_method(self, images: Sequence[np.ndarray]) -> dict[str, Any]:
+    settings = self.config["evaluate"]
+    method = build.make_method(self.config)
+    outer, kept = evaluation.fix_gates(
+      method,
+      self._trained(method),
+      max_modulations=settings.get("max_modulations"),
+    )
+    make_adapter = functools.partial(self._adapter, method)
+    cut = self._cut()
+    quantise = dict(settings["quantise"])
+    adapter = make_adapter(quantise.pop("num_steps"), quantise.pop("ema_decay"))
+    signals = self._signals("train", quantise.pop("num_training_signals"))
+    return {
+      "num_modulations": int(kept.sum()),
+      "num_modulations_wanted": self.config["num_modulations"],
+      "unquantised": evaluation.fit_quality(
+        make_adapter,
+        outer,
+        cut,
+        images,
+        num_steps=settings["num_steps"],
+        ema_decays=settings["ema_decays"],
+      ),
+      "quantised": evaluation.quantised_quality(
+        adapter, outer, cut, images, signals, kept, **quantise
+      ),
+    }
+
+  def _adapter(
+    self,
+    method: method_lib.Method,
+    num_steps: int,
+    ema_decay: float,
+  ) -> evaluation.Adapter:
+    signal = self.config["signal"]
+    return evaluation.Adapter(
+      dataclasses.replace(method, num_steps=num_steps, ema_decay=ema_decay),
+      build.make_as_context(**signal),
+      side=signal["side"],
+      channels=signal["channels"],
+      signals_per_call=self.config["evaluate"]["signals_per_call"],
+      task_tile=self.config["outer"]["task_tile"],
+    )
+
+  def _validation(self, method: method_lib.Method) -> Any:
+    """PSNR on held-out signals, in training's own number of inner steps."""
+    count = self.config["evaluate"]["num_validation_signals"]
+    signals = self._signals("validation", count)
+    adapter = self._adapter(method, self.config["inner"]["num_steps"], 1.0)
+
+    def validation(state: train.TrainState) -> dict[str, float]:
+      outer = state.params
+      decoded = adapter.decode(outer, adapter.fit(outer, signals))
+      quality = evaluation.quality(signals, decoded)
+      return {f"validation_{name}": x for name, x in quality.items()}
+
+    return validation
+
+  def _trained(self, method: method_lib.Method) -> method_lib.Outer:
+    problem = build.make_problem(self.config, method)
+    checkpointer = self._checkpointer(self.config["train"]["keep_checkpoints"])
+    restored = checkpointer.restore(problem.state)
+    if restored is None:
+      raise SystemExit(
+        f"There is no checkpoint in {self.workdir}; train first, with "
+        "--mode=train and the same --config and --workdir."
+      )
+    print(f"Using the checkpoint of step {int(restored.state.step)}.")
+    return restored.state.params
+
+  def _checkpointer(self, keep: int) -> train.Checkpointer:
+    return train.Checkpointer(self.workdir / "checkpoints", keep=keep)
+
+  def _cut(self) -> evaluation.Cut:
+    signal = self.config["signal"]
+    return evaluation.Cut(signal["side"], signal["tiled"])
+
+  def _batches(self) -> Any:
+    signal = self.config["signal"]
+    return data.make_pipeline(
+      self.load("train"),
+      seed=self.config["seed"],
+      crop_size=signal["side"] if signal["tiled"] else None,
+      shard_index=jax.process_index(),
+      shard_count=jax.process_count(),
+      **self.config["data"]["pipeline"],
+    )
+
+  def _images(self, split: str, count: int | None) -> list[np.ndarray]:
+    """The first images of a split; all of them for None."""
+    source = self.load(split)
+    return [source[i] for i in range(min(len(source), count or len(source)))]
+
+  def _signals(self, split: str, count: int) -> np.ndarray:
+    """Signals `[n <= count, P, P, C]`, spread evenly over a split's images."""
+    source, cut = self.load(split), self._cut()
+    rng = np.random.default_rng(self.config["seed"])
+    wanted = -(-count // len(source))
+    chosen = []
+    for index in range(min(len(source), count)):
+      signals = cut.split(source[index])
+      chosen.append(rng.permutation(signals)[:wanted])
+    return np.concatenate(chosen)[:count]
+
+  def _loggers(self, num_steps: int) -> list[train.Logger]:
+    if not parallel.is_primary():
+      return []
+    return [
+      train.JsonLinesLogger(self.workdir / "log.jsonl"),
+      train.TensorboardLogger(self.workdir / "tensorboard"),
+      train.ProgressLogger(
+        num_steps, metrics=("loss", "psnr", "expected_l0", "open_gates")
+      ),
+    ]
+
+
+def main(load: Load) -> None:
+  """Runs a launcher from the command line.
+
+  Args:
+    load: where its images come from.
+  """
+  flags.mark_flag_as_required("config")
+  app.run(lambda argv: _main(argv, load), flags_parser=_parse)
+
+
+def _main(argv: Sequence[str], load: Load) -> None:
+  if len(argv) > 1:
+    raise app.UsageError(f"Not a flag: {argv[1]}")
+  if flags.FLAGS.verbosity <= 0:
+    logging.set_verbosity(logging.WARNING)  # Orbax is talkative,
+    jax.config.update("jax_logging_level", "WARNING")  # and so is JAX.
+  if _DISTRIBUTED.value:
+    train.initialise_distributed(
+      _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
+    )
+  config = _CONFIG.value.to_dict()
+  workdir = pathlib.Path(_WORKDIR.value)
+  train.enable_compilation_cache(workdir / "compiled")
+  if parallel.is_primary():
+    with files.replacing(workdir / evaluation.CONFIG) as path:
+      path.write_text(json.dumps(config, indent=2) + "\n")
+  data_dir = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None
+  run = Run(
+    config,
+    workdir,
+    functools.partial(load, data_dir=data_dir, **config["data"]["source"]),
+  )
+  modes = {
+    "train": run.meta_learn,
+    "evaluate": run.measure,
+    "export": run.write_model,
+  }
+  try:
+    for mode in _MODE.value:
+      modes[mode]()
+  except (data.ImageError, train.CheckpointError, ImportError) as error:
+    raise SystemExit(f"{type(error).__name__}: {error}") from error
+
+
+def _parse(argv: list[str]) -> list[str]:
+  """Parses flags; what is wrong with them is one line, not a traceback."""
+  try:
+    return flags.FLAGS(argv)
+  except AttributeError as error:
+    name = str(error).strip("\"'")
+    problem = f"the config has no setting {name}"
+  except (flags.Error, OSError, TypeError, ValueError) as error:
+    problem = str(error).strip().splitlines()[-1].strip()
+  print(f"{pathlib.Path(argv[0]).name}: {problem}", file=sys.stderr)
+  raise SystemExit(2)

@@ -1,0 +1,219 @@
+"""Runs a comparison, goes on where it stopped, and draws it.
+
+  python -m experiments.sweep --sweep=experiments/sweeps/<name>.py
+      --workdir=DIR [-- flags for every launcher, such as --data_dir=DIR]
+
+A sweep is data: `get_sweep()` returns entries. Each runs in a process and a
+folder of its own; one whose result is there, from the same settings, is
+skipped. `results.jsonl` holds every result with all its settings, and
+`table.md` and `curves.png` compare the methods.
+"""
+
+import collections
+import importlib.util
+import json
+import pathlib
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import app, flags
+
+from experiments import evaluation, sweeps
+from inrjax import evaluate
+from inrjax.evaluate import files
+
+_SWEEP = flags.DEFINE_string("sweep", None, "The sweep file.", required=True)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Where runs and results go.", required=True
+)
+
+_ENTRY = "entry.json"
+
+
+def read_sweep(path: str) -> list[sweeps.Entry]:
+  """The entries of a sweep file.
+
+  Args:
+    path: of a Python file with a function `get_sweep`.
+
+  Raises:
+    ValueError: for no such file, or names that repeat or have not three parts.
+  """
+  spec = importlib.util.spec_from_file_location("sweep", path)
+  if spec is None or spec.loader is None or not pathlib.Path(path).is_file():
+    raise ValueError(f"{path} is not a Python file with a sweep.")
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  entries = [sweeps.Entry(*entry) for entry in module.get_sweep()]
+  counts = collections.Counter(entry.name for entry in entries)
+  wrong = [n for n, k in counts.items() if k > 1 or len(n.split("/")) != 3]
+  if wrong:
+    raise ValueError(
+      f"Entries need names of their own, method/setting/seed; got {wrong}."
+    )
+  return entries
+
+
+def run_entry(
+  entry: sweeps.Entry, folder: pathlib.Path, extra: Sequence[str]
+) -> dict[str, Any]:
+  """Trains and evaluates, unless the result is there already.
+
+  Args:
+    entry: what to run.
+    folder: its working folder.
+    extra: further flags.
+
+  Returns:
+    The result.
+
+  Raises:
+    ValueError: if the folder holds a run of other settings.
+    RuntimeError: if the run fails; its output is in `output.txt`.
+  """
+  settings = json.loads(json.dumps([*entry, *extra]))
+  note, result = folder / _ENTRY, folder / evaluation.RESULTS
+  if note.exists() and json.loads(note.read_text()) != settings:
+    raise ValueError(
+      f"{folder} holds a run of other settings; remove it, or choose another "
+      "--workdir."
+    )
+  if result.exists():
+    print(f"{entry.name}: done before, skipped")
+    return _read(folder)
+  print(f"{entry.name}: running", flush=True)
+  with files.replacing(note) as path:
+    path.write_text(json.dumps(settings))
+  command = [sys.executable, "-m", entry.launcher, f"--config={entry.config}"]
+  command += [f"--workdir={folder}", "--mode=train", "--mode=evaluate"]
+  command += [f"--config.{k}={v}" for k, v in entry.overrides.items()]
+  with open(folder / "output.txt", "w", encoding="utf-8") as output:
+    done = subprocess.run(
+      [*command, *extra], stdout=output, stderr=subprocess.STDOUT, check=False
+    )
+  if done.returncode or not result.exists():
+    raise RuntimeError(
+      f"{entry.name} failed ({done.returncode}); see {output.name}."
+    )
+  return _read(folder)
+
+
+def unquantised_rows(
+  results: Mapping[str, Mapping[str, Any]],
+) -> list[list[str]]:
+  """Mean and deviation over seeds of the best PSNR after adaptation.
+
+  Args:
+    results: by the entries' names.
+
+  Returns:
+    A table, titles first.
+  """
+  groups = _by_setting(results)
+  rows = [["method", "setting", "values stored", "mean PSNR", "+-", "seeds"]]
+  for (method, setting), group in groups.items():
+    psnrs = [max(r["psnr"] for r in one["unquantised"]) for one in group]
+    stored = np.mean([one["num_modulations"] for one in group])
+    rows.append(
+      [
+        method,
+        setting,
+        f"{stored:.1f}",
+        f"{np.mean(psnrs):.2f}",
+        f"{np.std(psnrs):.2f}",
+        str(len(group)),
+      ]
+    )
+  return rows
+
+
+def curves(
+  results: Mapping[str, Mapping[str, Any]],
+) -> list[evaluate.Curve]:
+  """One curve per method, over its settings, bits and quantiser ranges.
+
+  Args:
+    results: by the entries' names.
+
+  Returns:
+    Curves of the points that no other point of the method beats. The rate is
+    the entropy estimate where there is one, and else the count of bits.
+  """
+  points = collections.defaultdict(list)
+  for (method, setting), group in _by_setting(results).items():
+    for same in zip(*(one["quantised"] for one in group), strict=True):
+      rates = [r.get("estimated_bpp", r["nominal_bpp"]) for r in same]
+      points[method].append(
+        evaluate.RatePoint(
+          bpp=float(np.mean(rates)),
+          psnr=float(np.mean([r["psnr"] for r in same])),
+          psnr_of_mean_mse=float(
+            np.mean([r["psnr_of_mean_mse"] for r in same])
+          ),
+          setting=f"{setting}, {same[0]['num_bits']} bits",
+        )
+      )
+  found = []
+  for method, all_points in points.items():
+    best, _ = evaluate.front(evaluate.Curve(method, tuple(all_points)))
+    kept = {float(bpp) for bpp in best}
+    found.append(
+      evaluate.Curve(
+        method,
+        tuple(point for point in all_points if point.bpp in kept),
+        "estimated rates, not files",
+      )
+    )
+  return found
+
+
+def _read(folder: pathlib.Path) -> dict[str, Any]:
+  result = json.loads((folder / evaluation.RESULTS).read_text())
+  config = json.loads((folder / evaluation.CONFIG).read_text())
+  return result | {"config": config}
+
+
+def _by_setting(
+  results: Mapping[str, Mapping[str, Any]],
+) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+  groups = collections.defaultdict(list)
+  for name, result in results.items():
+    method, setting, _ = name.split("/")
+    groups[method, setting].append(result)
+  return dict(groups)
+
+
+def main(argv: Sequence[str]) -> None:
+  """Runs, tabulates and draws."""
+  workdir = pathlib.Path(_WORKDIR.value)
+  results = {}
+  for entry in read_sweep(_SWEEP.value):
+    results[entry.name] = run_entry(entry, workdir / entry.name, argv[1:])
+    # After each one: a comparison that takes days can be looked at.
+    with files.replacing(workdir / "results.jsonl") as path:
+      lines = (json.dumps({"name": n} | r) for n, r in results.items())
+      path.write_text("\n".join(lines) + "\n")
+  found = curves(results)
+  tables = [unquantised_rows(results)]
+  tables += [evaluate.point_table(curve) for curve in found]
+  titles = ["Unquantised", *(curve.name for curve in found)]
+  text = "\n".join(
+    f"## {title}\n\n{evaluate.markdown(rows)}"
+    for title, rows in zip(titles, tables, strict=True)
+  )
+  with files.replacing(workdir / "table.md") as path:
+    path.write_text(text)
+  print(evaluate.plain(tables[0]), end="")
+  evaluate.rate_distortion_figure(
+    workdir / "curves.png",
+    found,
+    title=pathlib.Path(_SWEEP.value).stem,
+    rate_label="bits per pixel (estimate)",
+  )
+
+
+if __name__ == "__main__":
+  app.run(main)

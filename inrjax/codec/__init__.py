@@ -1,0 +1,55 @@
+"""From arrays to files and back: quantisation, entropy coding, containers.
+
+What needs JAX is imported when it is first used, so that reading a header does
+not wait for it.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from inrjax.codec.errors import (
+  CodecError,
+  CorruptBitstreamError,
+  UnsupportedSignalError,
+  WrongModelError,
+)
+
+if TYPE_CHECKING:
+  from inrjax.codec.fitting import fit_codec, fit_fixed_width_codec
+  from inrjax.codec.image_codec import EFFORTS, ImageCodec, RateParts
+  from inrjax.codec.loading import load, pretrained_models
+  from inrjax.codec.spec import ModulatedSpec
+
+__all__ = [
+  "EFFORTS",
+  "CodecError",
+  "CorruptBitstreamError",
+  "ImageCodec",
+  "ModulatedSpec",
+  "RateParts",
+  "UnsupportedSignalError",
+  "WrongModelError",
+  "fit_codec",
+  "fit_fixed_width_codec",
+  "load",
+  "pretrained_models",
+]
+
+_HOMES = {
+  "EFFORTS": "image_codec",
+  "ImageCodec": "image_codec",
+  "ModulatedSpec": "spec",
+  "RateParts": "image_codec",
+  "fit_codec": "fitting",
+  "fit_fixed_width_codec": "fitting",
+  "load": "loading",
+  "pretrained_models": "loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+  """Finds a public name in its module."""
+  if name in _HOMES:
+    module = importlib.import_module(f"inrjax.codec.{_HOMES[name]}")
+    return getattr(module, name)
+  raise AttributeError(f"module 'inrjax.codec' has no attribute {name!r}")

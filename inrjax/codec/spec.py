@@ -1,0 +1,106 @@
+"""What a model file says of its codec, as values that JSON holds."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from inrjax.codec import errors
+from inrjax.meta import method as method_lib
+from inrjax.meta import recipes
+from inrjax.networks import siren
+
+
+@dataclasses.dataclass(frozen=True)
+class ModulatedSpec:
+  """A codec that transmits modulations of a shared network.
+
+  Attributes:
+    network: the network.
+    rates: inner learning rates.
+    num_steps: inner steps of the encoder.
+    side: P; images are cut into tiles of P x P, each a signal of its own.
+    low: start of the coordinate range of a tile, on both axes.
+    high: its end.
+    ema_decay: averaging of the inner iterates (MSCN D.2) or None.
+    gates: the gates that were trained with the network (MSCN), or None.
+  """
+
+  network: siren.SirenConfig
+  rates: recipes.InnerRates
+  num_steps: int
+  side: int
+  low: float = -1.0
+  high: float = 1.0
+  ema_decay: float | None = None
+  gates: method_lib.Gates | None = None
+
+  def __post_init__(self) -> None:
+    """Checks the fields; raises ValueError."""
+    if not 2 <= self.side <= 4096:
+      raise ValueError(f"side must lie in [2, 4096], got {self.side}.")
+    if not isinstance(self.side, int) or not isinstance(self.num_steps, int):
+      raise ValueError(
+        f"side and num_steps must be integers, got {self.side} and"
+        f" {self.num_steps}."
+      )
+    if not 0 <= self.num_steps <= 10_000:
+      raise ValueError(
+        f"num_steps must lie in [0, 10000], got {self.num_steps}."
+      )
+    if self.ema_decay is not None and not 0 < self.ema_decay <= 1:
+      raise ValueError(f"ema_decay must lie in (0, 1], got {self.ema_decay}.")
+    if not self.low < self.high:
+      raise ValueError(
+        f"The range of coordinates is empty: {self.low} to {self.high}."
+      )
+    if self.network.out_dim not in (1, 3):
+      raise ValueError(
+        "The image codec serves 1 or 3 channels; out_dim is "
+        f"{self.network.out_dim}."
+      )
+
+  def method(self) -> method_lib.Method:
+    """The method whose inner loop encodes."""
+    return recipes.modulated(
+      network=self.network,
+      rates=self.rates,
+      num_steps=self.num_steps,
+      gates=self.gates,
+      ema_decay=self.ema_decay,
+    )
+
+  def to_json(self) -> dict[str, Any]:
+    """The specification as JSON values."""
+    return dataclasses.asdict(self)
+
+
+def from_json(config: Mapping[str, Any]) -> ModulatedSpec:
+  """The specification that `to_json` wrote.
+
+  Raises:
+    CorruptBitstreamError: if fields are missing, unknown or out of range.
+  """
+  try:
+    fields = dict(config)
+    fields["network"] = siren.SirenConfig(**_tuples(fields["network"]))
+    fields["rates"] = recipes.InnerRates(**_tuples(fields["rates"]))
+    if fields["gates"] is not None:
+      gates = dict(fields["gates"])
+      gates["distribution"] = method_lib.gates_lib.HardConcrete(
+        **_tuples(gates["distribution"])
+      )
+      fields["gates"] = method_lib.Gates(**gates)
+    return ModulatedSpec(**fields)
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    raise errors.CorruptBitstreamError(
+      f"The model's configuration cannot be used ({error}); it was written by "
+      "another version or is damaged."
+    ) from error
+
+
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+  """JSON's lists as the tuples that the constructors take."""
+  return {
+    name: tuple(value) if isinstance(value, list) else value
+    for name, value in fields.items()
+  }

@@ -1,0 +1,174 @@
+"""The network's side of the codec: fitting tiles, and evaluating them.
+
+Everything is compiled for a fixed number of tiles and called as often as it
+takes, so memory is bounded whatever the size of the image.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+import numpy as np
+
+from inrjax.adapt import loop
+from inrjax.codec import spec as spec_lib
+from inrjax.coords import images
+from inrjax.meta import method as method_lib
+from inrjax.types import Array, PyTree
+
+_CHUNK = 128
+_TASK_TILE = 8
+
+
+class TileNetwork:
+  """A trained method, applied to arrays of tiles.
+
+  The fast parameters that the codec stores are those whose gate is open, as one
+  vector per tile.
+  """
+
+  def __init__(
+    self, spec: spec_lib.ModulatedSpec, outer: method_lib.Outer
+  ) -> None:
+    """Keeps the parameters.
+
+    Args:
+      spec: the codec.
+      outer: what training learned.
+    """
+    self.spec = spec
+    self.outer = outer
+    self._method = spec.method()
+    template = self._method.initial_fast(outer)
+    flat, self._unravel = jax.flatten_util.ravel_pytree(template)
+    self._size = flat.size
+    self._kept = np.arange(flat.size)
+    if spec.gates is not None:
+      open_ = method_lib.gates_lib.open_gates(
+        outer.log_alpha, spec.gates.distribution
+      )
+      self._kept = np.flatnonzero(jax.flatten_util.ravel_pytree(open_)[0])
+    self._as_context = images.image_context(
+      spec.side, spec.side, low=spec.low, high=spec.high
+    )
+
+  @property
+  def num_stored(self) -> int:
+    """L, the fast parameters stored for a tile."""
+    return len(self._kept)
+
+  def fit(self, tiles: np.ndarray, *, extra_steps: int = 0) -> np.ndarray:
+    """Fast parameters of tiles.
+
+    Args:
+      tiles: `[n, P, P, C]` float32 in [0, 1].
+      extra_steps: inner steps beyond the specification's.
+
+    Returns:
+      `[n, L]` float32.
+    """
+    return _in_chunks(self._fit(extra_steps), tiles)
+
+  def values(
+    self, fast: np.ndarray, rows: np.ndarray, columns: np.ndarray
+  ) -> np.ndarray:
+    """Evaluates tiles, each on a grid of its own.
+
+    Args:
+      fast: `[n, L]`.
+      rows: `[n, m]` row positions in the tile, in [0, 1].
+      columns: `[n, k]` column positions.
+
+    Returns:
+      `[n, m, k, C]`.
+    """
+    return _in_chunks(self._values, fast, rows, columns)
+
+  def error_and_gradient(
+    self, fast: np.ndarray, tiles: np.ndarray
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """Mean squared error of every tile and its gradient.
+
+    Args:
+      fast: `[n, L]`.
+      tiles: `[n, P, P, C]`.
+
+    Returns:
+      `[n]` and `[n, L]`.
+    """
+    return _in_chunks(self._error_and_gradient, fast, tiles)
+
+  def jacobians(self, fast: np.ndarray) -> np.ndarray:
+    """`[n, P P C, L]` derivatives of the tiles' values; for few tiles."""
+
+    def one(fast: Array) -> Array:
+      return self._apply(fast, self._coords).ravel()
+
+    return np.asarray(jax.jit(lambda f: jax.lax.map(jax.jacfwd(one), f))(fast))
+
+  @functools.cached_property
+  def _coords(self) -> Array:
+    side, channels = self.spec.side, self.spec.network.out_dim
+    return self._as_context(jnp.zeros((side, side, channels))).coords
+
+  def _apply(self, fast: Array, coords: Array) -> Array:
+    full = jnp.zeros(self._size).at[self._kept].set(fast)
+    return self._method.apply(self.outer.shared, self._unravel(full), coords)
+
+  @functools.cache  # noqa: B019 a codec lives as long as its process needs it
+  def _fit(self, extra_steps: int) -> Callable[..., Any]:
+    method = dataclasses.replace(
+      self._method, num_steps=self._method.num_steps + extra_steps
+    )
+
+    def one(tile: Array) -> Array:
+      context = self._as_context(tile)
+      # No selection of points is random in this codec.
+      adapted = method.adapt(jax.random.key(0), self.outer, {}, context)
+      return jax.flatten_util.ravel_pytree(adapted.fast)[0][self._kept]
+
+    return jax.jit(loop.over_signals(one, task_tile=_TASK_TILE))
+
+  @functools.cached_property
+  def _values(self) -> Callable[..., Any]:
+    low, high = self.spec.low, self.spec.high
+
+    def one(fast: Array, rows: Array, columns: Array) -> Array:
+      y, x = jnp.meshgrid(rows, columns, indexing="ij")
+      coords = low + (high - low) * jnp.stack([y.ravel(), x.ravel()], axis=-1)
+      values = self._apply(fast, coords)
+      return values.reshape(rows.size, columns.size, -1)
+
+    return jax.jit(loop.over_signals(one, task_tile=_TASK_TILE))
+
+  @functools.cached_property
+  def _error_and_gradient(self) -> Callable[..., Any]:
+    def one(fast: Array, tile: Array) -> tuple[Array, Array]:
+      def error(fast: Array) -> Array:
+        values = self._apply(fast, self._coords)
+        return jnp.mean(jnp.square(values - tile.reshape(values.shape)))
+
+      return jax.value_and_grad(error)(fast)
+
+    return jax.jit(loop.over_signals(one, task_tile=_TASK_TILE))
+
+
+def _in_chunks(fn: Callable[..., PyTree], *arrays: np.ndarray) -> Any:
+  """Applies a compiled function of `_CHUNK` rows to any number of rows."""
+  num = len(arrays[0])
+  results = []
+  for start in range(0, num, _CHUNK):
+    parts = [a[start : start + _CHUNK] for a in arrays]
+    size = len(parts[0])
+    missing = _CHUNK - size
+    if missing:
+      parts = [
+        np.concatenate([p, np.repeat(p[-1:], missing, axis=0)]) for p in parts
+      ]
+    result = fn(*parts)
+    results.append(jax.tree.map(lambda r, n=size: np.asarray(r)[:n], result))
+  return jax.tree.map(lambda *r: np.concatenate(r), *results)

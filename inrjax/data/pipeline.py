@@ -1,0 +1,234 @@
+"""Batches for training: deterministic, sharded by host, resumable.
+
+The order is one endless sequence that depends on the seed alone. A batch is
+the next stretch of it, and host h of n takes the h-th of n equal parts of
+every batch: the hosts' batches, put together, are the batch one host would
+have drawn, so a run does not depend on how many hosts it is spread over.
+"""
+
+import functools
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import grain
+import numpy as np
+
+from inrjax.data import augment as augment_lib
+from inrjax.data import sources
+
+_DEFAULT_CACHE_BYTES = 2**29
+
+
+def make_pipeline(
+  source: sources.ImageSource,
+  *,
+  batch_size: int,
+  seed: int,
+  crop_size: int | tuple[int, int] | None = None,
+  crops_per_image: int = 1,
+  augment: Sequence[str | augment_lib.Augmentation] = (),
+  num_epochs: int | None = None,
+  shard_index: int = 0,
+  shard_count: int = 1,
+  cache_bytes: int = _DEFAULT_CACHE_BYTES,
+  read_threads: int = 0,
+) -> grain.DatasetIterator[np.ndarray]:
+  """Batches of images, or of random crops of them.
+
+  Every image is visited once per epoch, whatever its size, in an order of its
+  own per epoch. An image smaller than the crop is first continued by
+  reflection.
+
+  Args:
+    source: the images.
+    batch_size: crops (images, without `crop_size`) in a batch over all hosts.
+    seed: of the order, the crops and the augmentations.
+    crop_size: side, or height and width, of a crop; None takes whole images,
+      which then must have one size.
+    crops_per_image: crops cut from one visit to an image, neighbours in the
+      batch; more of them spare decoding, fewer make batches more varied.
+    augment: names from `augment.AUGMENTATIONS` or functions like them, applied
+      in order.
+    num_epochs: visits to each image; None never ends. The last batch is
+      dropped where it would be short.
+    shard_index: this host, in `[0, shard_count)`.
+    shard_count: number of hosts.
+    cache_bytes: memory for decoded images, in bytes.
+    read_threads: threads that read ahead; 0 reads when asked. The batches are
+      the same.
+
+  Returns:
+    An iterator over `[batch_size / shard_count, h, w, C]` uint8 whose
+    `get_state()` and `set_state()` resume to the batch; the state is a small
+    dictionary that JSON can hold, and the same on every host.
+
+  Raises:
+    ValueError: for sizes that do not divide, or an epoch without one batch.
+  """
+  _check_positive(
+    batch_size=batch_size,
+    crops_per_image=crops_per_image,
+    shard_count=shard_count,
+    num_images=len(source),
+  )
+  if not 0 <= seed < 2**32:
+    raise ValueError(f"seed must be in [0, 2**32), got {seed}.")
+  if not 0 <= shard_index < shard_count:
+    raise ValueError(
+      f"shard_index must be in [0, {shard_count}), got {shard_index}."
+    )
+  if batch_size % (crops_per_image * shard_count):
+    raise ValueError(
+      f"batch_size {batch_size} must be a multiple of crops_per_image "
+      f"{crops_per_image} times shard_count {shard_count}."
+    )
+  cut = _Cut(crop_size, crops_per_image, tuple(augment))
+  visits_per_batch = batch_size // crops_per_image
+  images = grain.MapDataset.source(
+    sources.CachedSource(source, max_bytes=cache_bytes)
+  )
+  visits = _Shuffled(images, seed).repeat(num_epochs).random_map(cut, seed=seed)
+  if len(visits) < visits_per_batch:
+    raise ValueError(
+      f"{len(visits)} visits to images in {num_epochs} epochs do not fill a "
+      f"batch of {batch_size}; lower batch_size or raise num_epochs."
+    )
+  share = _HostShare(visits, visits_per_batch, shard_index, shard_count)
+  batches = share.batch(
+    visits_per_batch // shard_count, drop_remainder=True, batch_fn=_join
+  )
+  options = grain.ReadOptions(
+    num_threads=read_threads, prefetch_buffer_size=2 * read_threads
+  )
+  return iter(batches.to_iter_dataset(options))
+
+
+class _Cut(grain.transforms.RandomMap):
+  """Image `[H, W, C]` to crops `[k, h, w, C]`."""
+
+  def __init__(
+    self,
+    crop_size: int | tuple[int, int] | None,
+    crops_per_image: int,
+    augment: tuple[str | augment_lib.Augmentation, ...],
+  ):
+    if crop_size is None:
+      if crops_per_image != 1:
+        raise ValueError(
+          f"crops_per_image {crops_per_image} needs a crop_size: whole images "
+          "would repeat."
+        )
+      self._size = None
+    else:
+      height, width = (
+        (crop_size, crop_size) if isinstance(crop_size, int) else crop_size
+      )
+      _check_positive(crop_height=height, crop_width=width)
+      self._size = (height, width)
+    self._count = crops_per_image
+    self._augment = tuple(_augmentation(value) for value in augment)
+
+  def random_map(
+    self, element: np.ndarray, rng: np.random.Generator
+  ) -> np.ndarray:
+    crops = self._crops(element, rng)
+    for change in self._augment:
+      crops = change(rng, crops)
+    return crops
+
+  def _crops(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if self._size is None:
+      return image[np.newaxis]
+    height, width = self._size
+    image = _pad_to(image, height, width)
+    tops = rng.integers(image.shape[0] - height + 1, size=self._count)
+    lefts = rng.integers(image.shape[1] - width + 1, size=self._count)
+    return np.stack(
+      [
+        image[top : top + height, left : left + width]
+        for top, left in zip(tops, lefts, strict=True)
+      ]
+    )
+
+
+class _Shuffled(grain.MapDataset):
+  """A new order each epoch, from a permutation held in memory.
+
+  Grain's own shuffle permutes by cycle walking in a 16-bit block: for a dozen
+  images that is thousands of rounds per element, more than all else here.
+  """
+
+  def __init__(self, parent: grain.MapDataset, seed: int):
+    super().__init__(parent)
+    self._permutation = functools.lru_cache(maxsize=2)(
+      lambda epoch: np.random.default_rng((seed, epoch)).permutation(
+        len(parent)
+      )
+    )
+
+  def __len__(self) -> int:
+    return len(self._parent)
+
+  def __getitem__(self, index: Any) -> Any:
+    if isinstance(index, slice):
+      return self.slice(index)
+    epoch, place = divmod(operator.index(index), len(self))
+    return self._parent[int(self._permutation(epoch)[place])]
+
+
+class _HostShare(grain.MapDataset):
+  """The elements of every batch that belong to one host."""
+
+  def __init__(
+    self, parent: grain.MapDataset, per_batch: int, index: int, count: int
+  ):
+    super().__init__(parent)
+    self._per_batch = per_batch
+    self._per_host = per_batch // count
+    self._offset = index * self._per_host
+
+  def __len__(self) -> int:
+    return len(self._parent) // self._per_batch * self._per_host
+
+  def __getitem__(self, index: Any) -> Any:
+    if isinstance(index, slice):
+      return self.slice(index)
+    batch, row = divmod(operator.index(index), self._per_host)
+    return self._parent[batch * self._per_batch + self._offset + row]
+
+
+def _augmentation(
+  value: str | augment_lib.Augmentation,
+) -> augment_lib.Augmentation:
+  if not isinstance(value, str):
+    return value
+  if value not in augment_lib.AUGMENTATIONS:
+    raise ValueError(
+      f"Unknown augmentation {value!r}; there are "
+      f"{sorted(augment_lib.AUGMENTATIONS)}."
+    )
+  return augment_lib.AUGMENTATIONS[value]
+
+
+def _pad_to(image: np.ndarray, height: int, width: int) -> np.ndarray:
+  missing = (max(height - image.shape[0], 0), max(width - image.shape[1], 0))
+  if not any(missing):
+    return image
+  return np.pad(image, [(0, missing[0]), (0, missing[1]), (0, 0)], "reflect")
+
+
+def _join(elements: Sequence[np.ndarray]) -> np.ndarray:
+  shapes = {element.shape[1:] for element in elements}
+  if len(shapes) > 1:
+    raise ValueError(
+      f"A batch needs one shape, got {sorted(shapes)}; give crop_size (and "
+      "one number of channels)."
+    )
+  return np.concatenate(elements)
+
+
+def _check_positive(**values: int) -> None:
+  for name, value in values.items():
+    if value < 1:
+      raise ValueError(f"{name} must be at least 1, got {value}.")

@@ -1,0 +1,126 @@
+"""Rates, distortions, classical codecs, tables and figures.
+
+Everything here runs on the host. A codec reaches this package as callables
+(`ImageCodec`) or as measurements made outside, never by import.
+"""
+
+from inrjax.evaluate.baselines import (
+  curve_at_rates,
+  curve_at_settings,
+  read_images,
+)
+from inrjax.evaluate.bjontegaard import (
+  NoOverlapError,
+  bd_psnr,
+  bd_rate,
+  front,
+)
+from inrjax.evaluate.classical import (
+  ImageCodec,
+  avif,
+  header_stripped,
+  hevc,
+  jpeg,
+  jpeg2000,
+  webp,
+)
+from inrjax.evaluate.interchange import (
+  curve_to_json,
+  curves_from_json,
+  read_curve,
+  read_curves,
+  write_curve,
+)
+from inrjax.evaluate.learned import (
+  LearnedCodec,
+  curve_at_bpps,
+  curve_at_qualities,
+  measure_codec,
+)
+from inrjax.evaluate.metrics import (
+  as_uint8,
+  mean_psnr,
+  mse,
+  psnr,
+  psnr_from_mse,
+  psnr_of_mean_mse,
+  ssim,
+)
+from inrjax.evaluate.overhead import (
+  Split,
+  split_isobmff,
+  split_jpeg,
+  split_jpeg2000,
+  split_webp,
+)
+from inrjax.evaluate.plots import rate_distortion_figure, side_by_side
+from inrjax.evaluate.rate_distortion import (
+  Curve,
+  Measurement,
+  Rate,
+  RatePoint,
+  aggregate,
+  average,
+  curve_from_arrays,
+  interpolate,
+  measure,
+)
+from inrjax.evaluate.search import Encoded, Trials, at_rate, sweep
+from inrjax.evaluate.tables import markdown, plain, point_table, rate_table
+
+__all__ = [
+  "Curve",
+  "Encoded",
+  "ImageCodec",
+  "LearnedCodec",
+  "Measurement",
+  "NoOverlapError",
+  "Rate",
+  "RatePoint",
+  "Split",
+  "Trials",
+  "aggregate",
+  "as_uint8",
+  "at_rate",
+  "average",
+  "avif",
+  "bd_psnr",
+  "bd_rate",
+  "curve_at_bpps",
+  "curve_at_qualities",
+  "curve_at_rates",
+  "curve_at_settings",
+  "curve_from_arrays",
+  "curve_to_json",
+  "curves_from_json",
+  "front",
+  "header_stripped",
+  "hevc",
+  "interpolate",
+  "jpeg",
+  "jpeg2000",
+  "markdown",
+  "mean_psnr",
+  "measure",
+  "measure_codec",
+  "mse",
+  "plain",
+  "point_table",
+  "psnr",
+  "psnr_from_mse",
+  "psnr_of_mean_mse",
+  "rate_distortion_figure",
+  "rate_table",
+  "read_curve",
+  "read_curves",
+  "read_images",
+  "side_by_side",
+  "split_isobmff",
+  "split_jpeg",
+  "split_jpeg2000",
+  "split_webp",
+  "ssim",
+  "sweep",
+  "webp",
+  "write_curve",
+]

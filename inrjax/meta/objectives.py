@@ -1,0 +1,110 @@
+"""Outer objectives: what the outer optimiser sees.
+
+An objective is `(key, params, carry, batch) -> (loss, (metrics, carry))`; the
+carry holds what training updates without a gradient, such as the weight of a
+penalty. Objectives compose: each function here takes one or makes one.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from inrjax.adapt import loop
+from inrjax.meta import method as method_lib
+from inrjax.sparsity import gates as gates_lib
+from inrjax.sparsity import penalty as penalty_lib
+from inrjax.types import Array, Context, Metrics, PyTree
+
+
+class Objective(Protocol):
+  """The scalar that the outer optimiser minimises."""
+
+  def __call__(
+    self, key: Array, params: PyTree, carry: PyTree, batch: PyTree
+  ) -> tuple[Array, tuple[Metrics, PyTree]]:
+    """Loss `[]`, scalar metrics and the next carry."""
+    ...
+
+
+def post_adaptation(
+  method: method_lib.Method,
+  as_context: Callable[[PyTree], Context],
+  *,
+  task_tile: int | None = None,
+) -> Objective:
+  """Mean loss after adaptation over the signals of a batch (MAML eq. 3).
+
+  One Monte-Carlo sample of the gates per outer step is shared by the batch.
+
+  Args:
+    method: the method.
+    as_context: turns one signal of the batch into a context.
+    task_tile: signals adapted at a time (`loop.over_signals`).
+  """
+
+  def objective(
+    key: Array, params: method_lib.Outer, carry: PyTree, batch: PyTree
+  ) -> tuple[Array, tuple[Metrics, PyTree]]:
+    noise_key, adapt_key = jax.random.split(key)
+    noise = method.noise(noise_key)
+    num_signals = jax.tree.leaves(batch)[0].shape[0]
+
+    def one(key: Array, signal: PyTree) -> Array:
+      return method.adapt(key, params, noise, as_context(signal)).losses
+
+    keys = jax.random.split(adapt_key, num_signals)
+    losses = loop.over_signals(one, task_tile=task_tile)(keys, batch)
+    mean = jnp.mean(losses, axis=0)
+    metrics = {
+      "mse": mean[-1],
+      "mse_before": mean[0],
+      "psnr": -10 * jnp.mean(jnp.log10(losses[:, -1])),
+    }
+    return mean[-1], (metrics, carry)
+
+  return objective
+
+
+def with_l0_penalty(
+  objective: Objective,
+  gates: method_lib.Gates,
+  weight: penalty_lib.PenaltyWeight,
+  *,
+  num_values: int,
+) -> Objective:
+  """Adds lambda E[L0] / `num_values` to an objective (MSCN eqs. 6-8).
+
+  The papers sum squared errors over the `num_values` = N C values of a signal;
+  our reconstruction loss is their mean, so lambda is divided by their number.
+
+  Args:
+    objective: what is penalised.
+    gates: the method's gates.
+    weight: lambda; its state is put beside the inner objective's carry, as
+      `(carry, state)`.
+    num_values: N C.
+  """
+
+  def penalised(
+    key: Array, params: method_lib.Outer, carry: PyTree, batch: PyTree
+  ) -> tuple[Array, tuple[Metrics, PyTree]]:
+    inner_carry, state = carry
+    loss, (metrics, inner_carry) = objective(key, params, inner_carry, batch)
+    expected = gates_lib.expected_l0(params.log_alpha, gates.distribution)
+    value = weight.value(state)
+    state = weight.update(state, jax.lax.stop_gradient(expected))
+    open_ = gates_lib.open_gates(params.log_alpha, gates.distribution)
+    metrics = metrics | {
+      "expected_l0": expected,
+      "open_gates": optax.tree.sum(open_).astype(jnp.float32),
+      "penalty_weight": value,
+    }
+    return loss + value * expected / num_values, (
+      metrics,
+      (inner_carry, state),
+    )
+
+  return penalised

@@ -1,0 +1,62 @@
+"""A network as three values: init, apply, and the role of every parameter."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import haiku as hk
+import jax.numpy as jnp
+
+from inrjax.networks import siren
+from inrjax.types import Array, PyTree
+
+# The role of a Haiku parameter, by the exact name its module declares it under.
+_ROLES = {
+  "w": "weight",
+  "b": "bias",
+  "shift": "modulation",
+  "scale": "modulation",
+  "readout": "modulation",
+  "latent": "modulation",
+}
+
+
+class Network(NamedTuple):
+  """A pure-function network.
+
+  Attributes:
+    init: `(key) -> params`.
+    apply: `(params, coords [N, D]) -> values [N, C]`.
+    features: `(params, coords [N, D]) -> [N, width]`, the outputs of the last
+      hidden layer.
+    roles: `params -> tree of str` with the role of every parameter: `weight`,
+      `bias` or `modulation` (whatever belongs to one signal alone).
+  """
+
+  init: Callable[[Array], PyTree]
+  apply: Callable[[PyTree, Array], Array]
+  features: Callable[[PyTree, Array], Array]
+  roles: Callable[[PyTree], PyTree]
+
+
+def roles(params: PyTree) -> PyTree:
+  """Tree of role names like the Haiku tree `params`."""
+  return {
+    module: {name: _ROLES[name] for name in leaves}
+    for module, leaves in params.items()
+  }
+
+
+def make_siren(config: siren.SirenConfig) -> Network:
+  """A (modulated) SIREN as a `Network`."""
+  transformed = hk.without_apply_rng(hk.transform(siren.siren(config)))
+
+  def init(key: Array) -> PyTree:
+    return transformed.init(key, jnp.zeros((1, config.in_dim)))
+
+  def apply(params: PyTree, coords: Array) -> Array:
+    return transformed.apply(params, coords)[0]
+
+  def features(params: PyTree, coords: Array) -> Array:
+    return transformed.apply(params, coords)[1]
+
+  return Network(init, apply, features, roles)
