@@ -178,9 +178,7 @@ def with_principal_start(
     255
   )
   shape = (signal["side"], signal["side"])
-  coords = jnp.asarray(
-    grid.grid(shape, low=signal["low"], high=signal["high"])
-  )
+  coords = jnp.asarray(grid.grid(shape, low=signal["low"], high=signal["high"]))
   key = jax.random.key(config["seed"])
   params = warm_start.principal_start(
     network,

@@ -1,169 +1,41 @@
 """COIN: one small network fitted to each image (thesis 5.1, appendix C.2).
 
-The inner loop with every parameter fast, an Adam link and no meta-learning.
-What is kept is the best iterate, not the last: Adam at a constant rate jumps.
+There is nothing to train: evaluation fits every test image, and the model file
+is the architecture alone.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import pathlib
+from collections.abc import Iterator, Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
-from jax import flatten_util
 
 from experiments import build, evaluation
-from inrjax import evaluate, quantize
-from inrjax.adapt import gradient as gradient_lib
-from inrjax.adapt import links, loop
-from inrjax.coords import images as images_lib
-from inrjax.networks import network as network_lib
-from inrjax.types import Array, Context, PyTree
+from inrjax import evaluate
+from inrjax.codec import coin as coin_lib
+from inrjax.codec import coin_fit, coin_spec, coin_weights
 
 
-class Snapshot(NamedTuple):
-  """The fast parameters of a fit that keeps its best iterate.
-
-  Attributes:
-    current: the iterate.
-    best: the parameters of the lowest loss so far.
-    loss: `[]` in a gradient, the loss of the iterate; else unused.
-  """
-
-  current: PyTree
-  best: PyTree
-  loss: Array
+def make_spec(config: build.Section) -> coin_spec.CoinSpec:
+  """The architecture (section `network`) and its fit (section `fit`)."""
+  fit = dict(config["fit"])
+  del fit["images_per_call"]  # `evaluate_images` takes it.
+  return coin_spec.CoinSpec(
+    build.make_network(config),
+    num_bits=tuple(config["evaluate"]["num_bits"]),
+    **fit,
+  )
 
 
-def keep_best(link: links.Link) -> links.Link:
-  """A link on `Snapshot`s: `link` moves the iterate, the best is noted."""
-
-  def init(fast: Snapshot) -> Any:
-    return link.init(fast.current), jnp.inf
-
-  def update(updates, state, params=None, *, meta=None, **unused):  # type: ignore[no-untyped-def]
-    del unused
-    link_state, lowest = state
-    moves, link_state = link.update(
-      updates.current, link_state, params.current, meta=meta
-    )
-    better = updates.loss < lowest
-    best = jax.tree.map(
-      lambda new, old: jnp.where(better, new - old, 0.0),
-      params.current,
-      params.best,
-    )
-    lowest = jnp.minimum(updates.loss, lowest)
-    return Snapshot(moves, best, jnp.zeros(())), (link_state, lowest)
-
-  return links.Link(init, update)
-
-
-def pass_loss(loss_fn: gradient_lib.LossFn) -> gradient_lib.GradientFn:
-  """The plain gradient, with the loss beside it for `keep_best`."""
-  value_and_grad = gradient_lib.reverse(loss_fn)
-
-  def gradient(
-    shared: PyTree, fast: Snapshot, context: Context
-  ) -> tuple[Array, Snapshot]:
-    loss, grads = value_and_grad(shared, fast, context)
-    return loss, grads._replace(loss=loss)
-
-  return gradient
-
-
-class Fitter:
-  """Fits networks to images of one size and decodes them, compiled once."""
-
-  def __init__(
-    self,
-    network: network_lib.Network,
-    height: int,
-    width: int,
-    *,
-    num_steps: int,
-    learning_rate: float,
-    low: float,
-    high: float,
-  ):
-    """Compiles on the first use.
-
-    Args:
-      network: a SIREN without modulations.
-      height: H of the images.
-      width: W.
-      num_steps: Adam steps.
-      learning_rate: their rate.
-      low: start of the coordinate range.
-      high: its end.
-    """
-    as_context = images_lib.image_context(height, width, low=low, high=high)
-    params = network.init(jax.random.key(0))
-    coords = as_context(jnp.zeros((height, width, 1))).coords
-    _, unravel = flatten_util.ravel_pytree(params)
-
-    def loss_fn(shared: PyTree, fast: Snapshot, context: Context) -> Array:
-      del shared
-      prediction = network.apply(fast.current, context.coords)
-      return gradient_lib.squared_error(prediction, context.values)
-
-    # One step more than is asked for, so that the last iterate is judged too.
-    adapt = loop.make_adapt(
-      loss_fn,
-      keep_best(optax.with_extra_args_support(optax.adam(learning_rate))),
-      num_steps=num_steps + 1,
-      gradient=pass_loss,
-    )
-
-    def fit_one(key: Array, image: Array) -> Array:
-      start = network.init(key)
-      fast = Snapshot(start, start, jnp.zeros(()))
-      best = adapt(key, {}, fast, {}, as_context(image)).fast.best
-      return flatten_util.ravel_pytree(best)[0]
-
-    def decode_one(flat: Array) -> Array:
-      return network.apply(unravel(flat), coords)
-
-    roles = jax.tree.map(
-      lambda leaf, role: jnp.full(leaf.shape, role == "bias"),
-      params,
-      network.roles(params),
-    )
-    self.is_bias = np.asarray(flatten_util.ravel_pytree(roles)[0]).astype(bool)
-    self._fit = jax.jit(jax.vmap(fit_one))
-    self._decode = jax.jit(jax.vmap(decode_one))
-    self._shape = (height, width, -1)
-
-  def fit(self, keys: Array, images: np.ndarray) -> np.ndarray:
-    """Images `[n, H, W, C]` to parameters `[n, L]`."""
-    return np.asarray(self._fit(keys, images))
-
-  def decode(self, params: np.ndarray) -> np.ndarray:
-    """Parameters `[n, L]` to images `[n, H, W, C]` uint8."""
-    values = evaluate.as_uint8(self._decode(params))
-    return values.reshape(len(params), *self._shape)
-
-
-def round_params(
-  params: np.ndarray, is_bias: np.ndarray, num_bits: int
-) -> np.ndarray:
-  """Quantises weights and biases apart (appendix C.3.1).
+def write_model(config: build.Section, path: pathlib.Path) -> None:
+  """Writes the model file that `inrjax compress --model` takes.
 
   Args:
-    params: `[L]`.
-    is_bias: `[L]` bool.
-    num_bits: b.
-
-  Returns:
-    `[L]`, the values that b bits stand for.
+    config: the whole config; its seed does not matter to the codec.
+    path: the model file.
   """
-  rounded = np.empty_like(params)
-  for group in (is_bias, ~is_bias):
-    quantizer = quantize.fit_coin(params[group], num_bits=num_bits)
-    symbols = quantize.quantize(quantizer, params[group])
-    rounded[group] = quantize.dequantize(quantizer, symbols)
-  return rounded
+  spec = make_spec(config)
+  coin_lib.CoinCodec(spec, card={"config": dict(config)}).save(path)
 
 
 def evaluate_images(
@@ -176,46 +48,54 @@ def evaluate_images(
     images: `[H, W, C]` uint8 each.
 
   Returns:
-    The record of an evaluation.
+    The record of an evaluation; "nominal_bpp" counts b bits for each weight,
+    "estimated_bpp" the entropy coder's.
   """
-  fit = dict(config["fit"])
-  at_once = fit.pop("images_per_call")
-  network = network_lib.make_siren(build.make_network(config))
+  spec = make_spec(config)
+  network = coin_fit.CoinNetwork(spec)
+  coder = coin_weights.WeightCoder(network.is_bias, network.leaf)
   keys = jax.random.split(jax.random.key(config["seed"]), len(images))
-  fitters: dict[tuple[int, ...], Fitter] = {}
-  found: list[tuple[Fitter, np.ndarray]] = [None] * len(images)  # type: ignore[list-item]
-  for shape in {image.shape for image in images}:
-    fitter = fitters.setdefault(shape, Fitter(network, *shape[:2], **fit))
-    group = [i for i, image in enumerate(images) if image.shape == shape]
-    for start in range(0, len(group), at_once):
-      part = group[start : start + at_once]
-      params = fitter.fit(
-        keys[np.array(part)], np.stack([images[i] for i in part])
-      )
-      for index, row in zip(part, params, strict=True):
-        found[index] = (fitter, row)
-  num_params = found[0][1].size
-  num_pixels = [image.shape[0] * image.shape[1] for image in images]
+  fits: list[np.ndarray] = [np.empty(0)] * len(images)
+  for part in _groups(images, config["fit"]["images_per_call"]):
+    units = np.stack([images[i] for i in part]).astype(np.float32) / 255
+    rows = network.fit(keys[np.array(part)], units, num_steps=spec.num_steps)
+    for index, row in zip(part, rows, strict=True):
+      fits[index] = row
 
-  def quality(num_bits: int | None) -> evaluation.Record:
-    decoded = []
-    for fitter, params in found:
-      if num_bits is not None:
-        params = round_params(params, fitter.is_bias, num_bits)
-      decoded.append(fitter.decode(params[np.newaxis])[0])
-    return evaluation.quality(images, decoded)
+  def decode(image: np.ndarray, params: np.ndarray) -> np.ndarray:
+    rows, columns = ((np.arange(n) + 0.5) / n for n in image.shape[:2])
+    return evaluate.as_uint8(network.values(params, rows, columns))
 
+  def quantised(num_bits: int) -> evaluation.Record:
+    rounded = [coder.quantise(params, num_bits) for params in fits]
+    decoded = [
+      decode(image, coder.dequantise(q, num_bits))
+      for image, q in zip(images, rounded, strict=True)
+    ]
+    nominal = num_bits * spec.num_params
+    estimated = [
+      coder.cost(q.symbols, num_bits) + 8 * len(q.side) for q in rounded
+    ]
+    num_pixels = np.array([image.shape[0] * image.shape[1] for image in images])
+    return {
+      "num_bits": num_bits,
+      "nominal_bpp": float(np.mean(nominal / num_pixels)),
+      "estimated_bpp": float(np.mean(np.array(estimated) / num_pixels)),
+    } | evaluation.quality(images, decoded)
+
+  plain = [decode(*pair) for pair in zip(images, fits, strict=True)]
   return {
-    "num_modulations": num_params,
-    "unquantised": [{"num_steps": fit["num_steps"]} | quality(None)],
-    "quantised": [
-      {
-        "num_bits": bits,
-        "nominal_bpp": float(
-          np.mean([bits * num_params / n for n in num_pixels])
-        ),
-      }
-      | quality(bits)
-      for bits in config["evaluate"]["num_bits"]
+    "num_modulations": spec.num_params,
+    "unquantised": [
+      {"num_steps": spec.num_steps} | evaluation.quality(images, plain)
     ],
+    "quantised": [quantised(num_bits) for num_bits in spec.num_bits],
   }
+
+
+def _groups(images: Sequence[np.ndarray], at_once: int) -> Iterator[list[int]]:
+  """Indices of at most so many images of one shape."""
+  for shape in dict.fromkeys(image.shape for image in images):
+    same = [i for i, image in enumerate(images) if image.shape == shape]
+    for first in range(0, len(same), at_once):
+      yield same[first : first + at_once]

@@ -26,6 +26,7 @@ def make_spec(config: build.Section) -> spec_lib.ModulatedSpec:
     num_steps=encoder["num_steps"],
     ema_decay=encoder["ema_decay"],
     side=signal["side"],
+    image_side=config["export"]["image_side"],
     low=signal["low"],
     high=signal["high"],
   )
@@ -47,7 +48,7 @@ def write_model(
   """
   spec = make_spec(config)
   settings = dict(config["export"])
-  del settings["num_images"]  # They are the images.
+  del settings["num_images"], settings["image_side"]  # Taken already.
   outer, _ = evaluation.fix_gates(
     spec.method(),
     outer,

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
   import numpy as np
 
   from inrjax import evaluate
-  from inrjax.codec import image_codec
+  from inrjax.codec import loading
 
-Load = Callable[[str], "image_codec.ImageCodec"]
+Load = Callable[[str], "loading.Codec"]
 
 _EFFORTS = ("fast", "medium", "slow")
 _DEFAULT_QUALITIES = (20.0, 30.0, 40.0, 50.0, 60.0)
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
   return 0
 
 
-def _load(name: str) -> "image_codec.ImageCodec":
+def _load(name: str) -> "loading.Codec":
   import inrjax
 
   return inrjax.load(name)
@@ -443,7 +443,7 @@ def _evaluate(args: argparse.Namespace, load: Load) -> None:
 
 def _curve(
   args: argparse.Namespace,
-  codec: "image_codec.ImageCodec",
+  codec: "loading.Codec",
   pictures: "Mapping[str, np.ndarray]",
   unreadable: Sequence[str],
 ) -> "evaluate.Curve":

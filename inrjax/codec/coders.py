@@ -97,25 +97,30 @@ class TransformCoder(NamedTuple):
 
   @property
   def num_settings(self) -> int:
+    """Number of step indices; coarse to fine."""
     return NUM_STEPS
 
   def trade_off(self, t: int) -> float:
+    """lambda: mean squared error that a bit of a tile is worth."""
     return _LAMBDA * step_size(t) ** 2
 
   def quantise(
     self, fast: np.ndarray, grid: tuple[int, int], t: int
   ) -> np.ndarray:
-    codes = np.asarray(transform.analyse(self.transform, fast))
+    """`[rows columns, L]` to `[rows, columns, L']` symbols."""
+    codes = transform.analyse(self.transform, fast)
     symbols = uniform.quantize_dead_zone(self._quantizer(t), codes)
-    return np.asarray(symbols).reshape(*grid, -1).astype(np.int64)
+    return symbols.reshape(*grid, -1).astype(np.int64)
 
   def dequantise(self, symbols: np.ndarray, t: int) -> np.ndarray:
+    """`[n, L']` symbols to `[n, L]` fast parameters."""
     codes = uniform.dequantize_dead_zone(self._quantizer(t), symbols)
-    return np.asarray(transform.synthesise(self.transform, codes), np.float32)
+    return transform.synthesise(self.transform, codes)
 
   def improve(
     self, symbols: np.ndarray, gradient: np.ndarray, t: int
   ) -> np.ndarray:
+    """Symbols nearer to the optimum; see `Coder.improve`."""
     # In these coordinates the Hessian is near 2 I: a Newton step is -g / 2.
     step = step_size(t)
     in_codes = gradient @ self.transform.synthesis
@@ -141,20 +146,24 @@ class TransformCoder(NamedTuple):
     return best
 
   def cost(self, symbols: np.ndarray, t: int) -> np.ndarray:
+    """Estimated bits of every tile, `[rows, columns]`."""
     classes, means = context.contexts(self.model, symbols, t)
     return frequencies.cost_bits(
       symbols - means, classes, self.model.tables
     ).sum(axis=-1)
 
   def write(self, coder: entropy.Encoder, symbols: np.ndarray, t: int) -> None:
+    """Appends the symbols to a stream."""
     context.encode(coder, self.model, symbols, t)
 
   def read(
     self, coder: entropy.Decoder, grid: tuple[int, int], t: int
   ) -> np.ndarray:
+    """Reads `[rows, columns, L']` symbols."""
     return context.decode(coder, self.model, grid, t)
 
   def arrays(self) -> dict[str, np.ndarray]:
+    """What the model file keeps; see `from_arrays`."""
     model = self.model._asdict()
     tables = model.pop("tables")
     named = {f"transform/{k}": v for k, v in self.transform._asdict().items()}
@@ -182,36 +191,43 @@ class FixedWidthCoder(NamedTuple):
 
   @property
   def num_settings(self) -> int:
+    """One: the bits are fixed when the model is fitted."""
     return 1
 
   def trade_off(self, t: int) -> float:
+    """Zero: there is no choice to make."""
     del t
     return 0.0
 
   def quantise(
     self, fast: np.ndarray, grid: tuple[int, int], t: int
   ) -> np.ndarray:
+    """`[rows columns, L]` to `[rows, columns, L']` symbols."""
     del t
     symbols = np.asarray(uniform.quantize(self.quantizer, fast))
     return symbols.reshape(*grid, -1).astype(np.int64)
 
   def dequantise(self, symbols: np.ndarray, t: int) -> np.ndarray:
+    """`[n, L']` symbols to `[n, L]` fast parameters."""
     del t
     return np.asarray(uniform.dequantize(self.quantizer, symbols), np.float32)
 
   def improve(
     self, symbols: np.ndarray, gradient: np.ndarray, t: int
   ) -> np.ndarray:
-    del gradient, t  # The papers round once.
+    """The symbols as they are: the papers round once."""
+    del gradient, t
     return symbols
 
   def cost(self, symbols: np.ndarray, t: int) -> np.ndarray:
+    """Estimated bits of every tile, `[rows, columns]`."""
     del t
     return frequencies.cost_bits(
       symbols, np.arange(symbols.shape[-1]), self.tables
     ).sum(axis=-1)
 
   def write(self, coder: entropy.Encoder, symbols: np.ndarray, t: int) -> None:
+    """Appends the symbols to a stream."""
     del t
     index = np.broadcast_to(np.arange(symbols.shape[-1]), symbols.shape)
     coder.encode(symbols.ravel(), index.ravel(), self.tables)
@@ -219,12 +235,14 @@ class FixedWidthCoder(NamedTuple):
   def read(
     self, coder: entropy.Decoder, grid: tuple[int, int], t: int
   ) -> np.ndarray:
+    """Reads `[rows, columns, L']` symbols."""
     del t
     shape = (*grid, self.tables.num_tables)
     index = np.broadcast_to(np.arange(shape[-1]), shape)
     return coder.decode(index.ravel(), self.tables).reshape(shape)
 
   def arrays(self) -> dict[str, np.ndarray]:
+    """What the model file keeps; see `from_arrays`."""
     named = {
       f"fixed_width/{k}": np.asarray(v)
       for k, v in self.quantizer._asdict().items()
@@ -248,7 +266,7 @@ def fit_fixed_width(
     num_deviations: omega.
   """
   quantizer = uniform.fit_fixed_width(
-    fast, num_bits=num_bits, num_deviations=num_deviations
+    fast, num_bits=num_bits, num_deviations=float(num_deviations)
   )
   symbols = np.asarray(uniform.quantize(quantizer, fast))
   # One spare column at each end, so that no symbol is an escape.

@@ -105,7 +105,8 @@ class _Pass(NamedTuple):
 
 def group_ends(num_planes: int) -> np.ndarray:
   """Groups that grow with the plane: 1, 1, 1, 1, 2, 2, 4, 4, 8, 8, 16, ..."""
-  ends, size = [], 1
+  ends: list[int] = []
+  size = 1
   while not ends or ends[-1] < num_planes:
     for _ in range(4 if size == 1 else 2):
       last = ends[-1] if ends else 0
@@ -154,6 +155,8 @@ def features(padded: np.ndarray, call: _Pass) -> Features:
 
   earlier = slice(0, call.start)
   group = slice(call.start, call.stop)
+  own = log_magnitude(shifted((0, 0), earlier))
+  unknown = np.zeros((len(own), call.stop - call.start))
   around, same, signed = [], [], []
   for direction, offsets in enumerate(DIRECTIONS):
     # Sums over two or four tiles, brought to four times the mean.
@@ -166,15 +169,9 @@ def features(padded: np.ndarray, call: _Pass) -> Features:
       same.append(share * sum(log_magnitude(q) for q in known))
       signed.append(share * sum(q.astype(np.float64) for q in known))
     else:
-      zeros = np.zeros((len(around[0]), call.stop - call.start))
-      same.append(zeros)
-      signed.append(zeros)
-  return Features(
-    log_magnitude(shifted((0, 0), earlier)),
-    np.stack(around),
-    np.stack(same),
-    np.stack(signed),
-  )
+      same.append(unknown)
+      signed.append(unknown)
+  return Features(own, np.stack(around), np.stack(same), np.stack(signed))
 
 
 def predict(

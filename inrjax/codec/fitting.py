@@ -13,6 +13,7 @@ from inrjax.codec import (
   image_codec,
   signals,
   tile_network,
+  tiling,
   transform,
 )
 from inrjax.codec import spec as spec_lib
@@ -55,11 +56,11 @@ def fit_codec(
   every = np.concatenate(fast)
   chosen = every[rng.permutation(len(every))[:_NUM_JACOBIANS]]
   metric = transform.mean_metric(network.jacobians(chosen))
-  mapping = transform.fit(every, np.asarray(metric), max_codes=max_codes)
+  mapping = transform.fit(every, metric, max_codes=max_codes)
   plain = coders.TransformCoder(mapping, _blank_context(len(mapping.deviation)))
   shift = uniform.fit_shift(
     plain._quantizer(_STEP_INDICES[1]),
-    np.asarray(transform.analyse(mapping, every)),
+    transform.analyse(mapping, every),
   ).shift
   plain = plain._replace(shift=float(shift))
   # Whole images at one step each where there are many, at all where few.
@@ -111,7 +112,7 @@ def _fit_images(
   grids, tiles = [], []
   for image in images:
     unit, _ = signals.to_unit(np.asarray(image), channels)
-    grids.append(patches.grid_shape(*unit.shape[:2], network.spec.side))
+    grids.append(tiling.tile_grid(unit.shape, network.spec.side))
     tiles.append(patches.to_patches(unit, network.spec.side))
   fast = network.fit(np.concatenate(tiles))
   ends = np.cumsum([len(t) for t in tiles])[:-1]

@@ -5,7 +5,7 @@ each, a latent coder turns them into symbols, and the symbols are range coded.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,38 +17,19 @@ from inrjax.codec import (
   errors,
   model_file,
   signals,
+  tile_encoder,
   tile_network,
   tiling,
 )
 from inrjax.codec import spec as spec_lib
-from inrjax.coords import patches
 from inrjax.meta import method as method_lib
 
 # One signal of at most this many payload bytes takes the compact profile.
 _COMPACT_BYTES = 4096
 DEFAULT_QUALITY = 50
+EFFORTS = tuple(tile_encoder.EFFORTS)
 # The loop that meets a rate tries this many step indices at most.
 _MAX_TRIALS = 12
-
-
-class Effort(NamedTuple):
-  """What the encoder spends.
-
-  Attributes:
-    extra_steps: inner steps beyond the model's own.
-    rounds: rounds of rate-distortion optimised rounding, each with a gradient
-      of the reconstruction at what would be decoded.
-  """
-
-  extra_steps: int
-  rounds: int
-
-
-EFFORTS = {
-  "fast": Effort(0, 0),
-  "medium": Effort(0, 4),
-  "slow": Effort(3, 20),
-}
 
 
 class RateParts(NamedTuple):
@@ -172,10 +153,18 @@ class ImageCodec:
     if names is not None and len(names) != len(arrays):
       raise ValueError(f"{len(names)} names for {len(arrays)} images.")
     checked = [signals.to_unit(array, self.channels) for array in arrays]
+    total = sum(spec.num_values for _, spec in checked)
+    if total > container.DEFAULT_MAX_VALUES:
+      raise errors.UnsupportedSignalError(
+        f"The images have {total} values together, a file holds at most "
+        f"{container.DEFAULT_MAX_VALUES}: write several files, or cut them."
+      )
     records = []
     for index, (unit, spec) in enumerate(checked):
       name = None if names is None else container.safe_name(names[index], "")
-      encoder = _TileEncoder(self, unit, EFFORTS[effort])
+      encoder = tile_encoder.TileEncoder(
+        self._network, self.coder, unit, effort
+      )
       if bpp is None:
         records.append(self._record(encoder, spec, name, self._index(quality)))
       else:
@@ -260,7 +249,8 @@ class ImageCodec:
 
   @property
   def _default_shape(self) -> tuple[int, int, int]:
-    return (self.spec.side, self.spec.side, self.channels)
+    side = self.spec.image_side or self.spec.side
+    return (side, side, self.channels)
 
   def _index(self, quality: float | None) -> int:
     """Step index of a quality."""
@@ -269,7 +259,7 @@ class ImageCodec:
 
   def _record(
     self,
-    encoder: "_TileEncoder",
+    encoder: tile_encoder.TileEncoder,
     spec: container.SignalSpec,
     name: str | None,
     t: int,
@@ -281,7 +271,7 @@ class ImageCodec:
 
   def _record_within(
     self,
-    encoder: "_TileEncoder",
+    encoder: tile_encoder.TileEncoder,
     spec: container.SignalSpec,
     name: str | None,
     bpp: float,
@@ -335,7 +325,7 @@ class ImageCodec:
         "model writes."
       )
     height, width = signals.check_image_spec(record.spec, self.channels)
-    grid = patches.grid_shape(height, width, self.spec.side)
+    grid = tiling.tile_grid((height, width, self.channels), self.spec.side)
     coder = entropy.Decoder(record.payload)
     symbols = self.coder.read(coder, grid, t)
     coder.finish()
@@ -376,47 +366,3 @@ class ImageCodec:
     return signals.from_unit(
       tiling.assemble(values, rows, columns), record.spec
     )
-
-
-class _TileEncoder:
-  """Fits an image once, and rounds it at any step size."""
-
-  def __init__(
-    self, codec: ImageCodec, unit: np.ndarray, effort: Effort
-  ) -> None:
-    self._codec = codec
-    self._effort = effort
-    side = codec.spec.side
-    self._grid = patches.grid_shape(*unit.shape[:2], side)
-    self._tiles = patches.to_patches(unit, side)
-    self._fast = codec._network.fit(self._tiles, extra_steps=effort.extra_steps)
-
-  def symbols(self, t: int) -> np.ndarray:
-    """`[rows, columns, L']` symbols at a step index.
-
-    Every round keeps, tile by tile, what has the lowest distortion plus lambda
-    rate so far, so more effort is never worse by that measure.
-    """
-    coder, network = self._codec.coder, self._codec._network
-    symbols = coder.quantise(self._fast, self._grid, t)
-    best, best_cost = symbols, np.full(self._grid, np.inf)
-    for _ in range(self._effort.rounds):
-      error, gradient = self._error(network.error_and_gradient, symbols, t)
-      cost = error + coder.trade_off(t) * coder.cost(symbols, t)
-      better = cost < best_cost
-      best = np.where(better[..., None], symbols, best)
-      best_cost = np.where(better, cost, best_cost)
-      symbols = coder.improve(symbols, gradient, t)
-    if self._effort.rounds:
-      error, _ = self._error(network.error_and_gradient, symbols, t)
-      cost = error + coder.trade_off(t) * coder.cost(symbols, t)
-      best = np.where((cost < best_cost)[..., None], symbols, best)
-    return best
-
-  def _error(
-    self, fn: Callable[..., Any], symbols: np.ndarray, t: int
-  ) -> tuple[np.ndarray, np.ndarray]:
-    flat = symbols.reshape(-1, symbols.shape[-1])
-    fast = self._codec.coder.dequantise(flat, t)
-    error, gradient = fn(fast, self._tiles)
-    return error.reshape(self._grid), gradient

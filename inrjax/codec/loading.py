@@ -3,12 +3,22 @@
 import os
 import pathlib
 
-from inrjax.codec import coders, errors, image_codec, model_check, model_file
+from inrjax.codec import (
+  coders,
+  coin,
+  errors,
+  image_codec,
+  model_check,
+  model_file,
+)
 from inrjax.codec import spec as spec_lib
 from inrjax.meta import method as method_lib
 
 _SHIPPED = pathlib.Path(__file__).parent.parent / "pretrained"
 _SUFFIX = ".inrmodel"
+
+# Whatever a model file may hold; the methods are the same.
+Codec = image_codec.ImageCodec | coin.CoinCodec
 
 
 def pretrained_models() -> list[str]:
@@ -16,7 +26,7 @@ def pretrained_models() -> list[str]:
   return sorted(path.stem for path in _SHIPPED.glob(f"*{_SUFFIX}"))
 
 
-def load(path_or_name: str | os.PathLike[str]) -> image_codec.ImageCodec:
+def load(path_or_name: str | os.PathLike[str]) -> Codec:
   """The codec of a model file.
 
   Args:
@@ -43,16 +53,19 @@ def load(path_or_name: str | os.PathLike[str]) -> image_codec.ImageCodec:
   return from_model_file(content)
 
 
-def from_model_file(content: model_file.ModelFile) -> image_codec.ImageCodec:
+def from_model_file(content: model_file.ModelFile) -> Codec:
   """The codec of a model file's content.
 
   Raises:
     CorruptBitstreamError: if the content is not what a codec writes.
   """
-  if content.config.get("codec") != "modulated":
+  kind = content.config.get("codec")
+  if kind == "coin":
+    return coin.from_model_file(content)
+  if kind != "modulated":
     raise errors.CorruptBitstreamError(
-      f"The model file holds a codec {content.config.get('codec')!r}, which "
-      "this version does not know."
+      f"The model file holds a codec {kind!r}, which this version does not "
+      "know."
     )
   try:
     spec = spec_lib.from_json(content.config["spec"])

@@ -53,7 +53,8 @@ def to_unit(
       )
     unit = image.astype(np.float32)
   else:
-    unit = image.astype(np.float32) / np.iinfo(image.dtype).max
+    unit = image.astype(np.float32)
+    unit /= np.float32(np.iinfo(image.dtype).max)
   spec = signal_spec.SignalSpec("image", array.shape, array.dtype.name)
   return unit, spec
 
@@ -91,9 +92,11 @@ def check_image_spec(
     or len(shape) != 3
     or shape[2] != channels
     or spec.dtype not in _DTYPES
+    or spec.value_range is not None
   ):
     raise errors.CorruptBitstreamError(
-      f"The stream declares a {spec.kind} of shape {spec.shape} and type "
-      f"{spec.dtype}, which this model cannot have written."
+      f"The stream declares a {spec.kind} of shape {spec.shape}, type "
+      f"{spec.dtype} and range {spec.interval}, which this model cannot have "
+      "written."
     )
   return shape[0], shape[1]

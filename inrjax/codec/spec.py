@@ -8,6 +8,7 @@ from inrjax.codec import errors
 from inrjax.meta import method as method_lib
 from inrjax.meta import recipes
 from inrjax.networks import siren
+from inrjax.sparsity import gates as gates_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,8 @@ class ModulatedSpec:
     side: P; images are cut into tiles of P x P, each a signal of its own.
     low: start of the coordinate range of a tile, on both axes.
     high: its end.
+    image_side: height and width of the images whose shape small files leave
+      out; None for one tile.
     ema_decay: averaging of the inner iterates (MSCN D.2) or None.
     gates: the gates that were trained with the network (MSCN), or None.
   """
@@ -31,6 +34,7 @@ class ModulatedSpec:
   side: int
   low: float = -1.0
   high: float = 1.0
+  image_side: int | None = None
   ema_decay: float | None = None
   gates: method_lib.Gates | None = None
 
@@ -52,6 +56,10 @@ class ModulatedSpec:
     if not self.low < self.high:
       raise ValueError(
         f"The range of coordinates is empty: {self.low} to {self.high}."
+      )
+    if self.image_side is not None and not 1 <= self.image_side <= 4096:
+      raise ValueError(
+        f"image_side must lie in [1, 4096] or be None, got {self.image_side}."
       )
     if self.network.out_dim not in (1, 3):
       raise ValueError(
@@ -86,7 +94,7 @@ def from_json(config: Mapping[str, Any]) -> ModulatedSpec:
     fields["rates"] = recipes.InnerRates(**_tuples(fields["rates"]))
     if fields["gates"] is not None:
       gates = dict(fields["gates"])
-      gates["distribution"] = method_lib.gates_lib.HardConcrete(
+      gates["distribution"] = gates_lib.HardConcrete(
         **_tuples(gates["distribution"])
       )
       fields["gates"] = method_lib.Gates(**gates)

@@ -18,10 +18,14 @@ from inrjax.adapt import loop
 from inrjax.codec import spec as spec_lib
 from inrjax.coords import images
 from inrjax.meta import method as method_lib
+from inrjax.sparsity import gates as gates_lib
 from inrjax.types import Array, PyTree
 
-_CHUNK = 128
+# Tiles of one compiled call: the least of these that holds all, or the last.
+_CHUNKS = (8, 32, 128)
 _TASK_TILE = 8
+# Output pixels of a tile are evaluated in blocks of at most this side.
+_BLOCK = 64
 
 
 class TileNetwork:
@@ -39,6 +43,9 @@ class TileNetwork:
     Args:
       spec: the codec.
       outer: what training learned.
+
+    Raises:
+      ValueError: if every gate is closed.
     """
     self.spec = spec
     self.outer = outer
@@ -48,10 +55,13 @@ class TileNetwork:
     self._size = flat.size
     self._kept = np.arange(flat.size)
     if spec.gates is not None:
-      open_ = method_lib.gates_lib.open_gates(
-        outer.log_alpha, spec.gates.distribution
-      )
+      open_ = gates_lib.open_gates(outer.log_alpha, spec.gates.distribution)
       self._kept = np.flatnonzero(jax.flatten_util.ravel_pytree(open_)[0])
+    if not len(self._kept):
+      raise ValueError(
+        f"None of the {flat.size} gates are open, so there is nothing to "
+        "store; train with a smaller penalty."
+      )
     self._as_context = images.image_context(
       spec.side, spec.side, low=spec.low, high=spec.high
     )
@@ -86,7 +96,15 @@ class TileNetwork:
     Returns:
       `[n, m, k, C]`.
     """
-    return _in_chunks(self._values, fast, rows, columns)
+    blocks = [
+      [
+        _in_chunks(self._values, fast, some_rows, some_columns)
+        for some_columns in _blocks(columns)
+      ]
+      for some_rows in _blocks(rows)
+    ]
+    values = np.concatenate([np.concatenate(b, axis=2) for b in blocks], axis=1)
+    return values[:, : rows.shape[1], : columns.shape[1]]
 
   def error_and_gradient(
     self, fast: np.ndarray, tiles: np.ndarray
@@ -157,14 +175,24 @@ class TileNetwork:
     return jax.jit(loop.over_signals(one, task_tile=_TASK_TILE))
 
 
+def _blocks(positions: np.ndarray) -> list[np.ndarray]:
+  """`[n, m]` cut into equal parts; the last repeats its last column."""
+  length = positions.shape[1]
+  number = -(-length // _BLOCK)
+  missing = -length % number
+  padded = np.pad(positions, ((0, 0), (0, missing)), mode="edge")
+  return np.split(padded, number, axis=1)
+
+
 def _in_chunks(fn: Callable[..., PyTree], *arrays: np.ndarray) -> Any:
-  """Applies a compiled function of `_CHUNK` rows to any number of rows."""
+  """Applies a compiled function of a fixed number of rows to any number."""
   num = len(arrays[0])
+  chunk = next((size for size in _CHUNKS if num <= size), _CHUNKS[-1])
   results = []
-  for start in range(0, num, _CHUNK):
-    parts = [a[start : start + _CHUNK] for a in arrays]
+  for start in range(0, num, chunk):
+    parts = [a[start : start + chunk] for a in arrays]
     size = len(parts[0])
-    missing = _CHUNK - size
+    missing = chunk - size
     if missing:
       parts = [
         np.concatenate([p, np.repeat(p[-1:], missing, axis=0)]) for p in parts

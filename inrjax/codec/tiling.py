@@ -1,8 +1,12 @@
 """Where the pixels of a decoded image lie in the tiles of the coded one."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from inrjax.codec import container, errors
+from inrjax.coords import patches
 
 
 class Axis(NamedTuple):
@@ -18,6 +22,29 @@ class Axis(NamedTuple):
   tiles: np.ndarray
   positions: np.ndarray
   counts: np.ndarray
+
+
+def tile_grid(shape: Sequence[int], side: int) -> tuple[int, int]:
+  """Rows and columns of tiles that cover an image.
+
+  Args:
+    shape: (H, W, C).
+    side: P.
+
+  Raises:
+    UnsupportedSignalError: if the tiles hold more values than a file may; a
+      thin image has many more than its own.
+  """
+  height, width, channels = shape
+  rows, columns = patches.grid_shape(height, width, side)
+  num_values = rows * columns * side**2 * channels
+  if num_values > container.DEFAULT_MAX_VALUES:
+    raise errors.UnsupportedSignalError(
+      f"The {rows} x {columns} tiles of an image of {height} x {width} hold "
+      f"{num_values} values, more than {container.DEFAULT_MAX_VALUES}: cut it "
+      "into several."
+    )
+  return rows, columns
 
 
 def output_size(size: int, scale: float) -> int:

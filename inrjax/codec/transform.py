@@ -68,7 +68,8 @@ def fit(
     The transform.
 
   Raises:
-    ValueError: if there are fewer than two signals or a value is not finite.
+    ValueError: if there are fewer than two signals, a value is not finite, or
+      the metric is zero.
   """
   if len(fast) < 2 or not (
     np.isfinite(fast).all() and np.isfinite(metric).all()
@@ -76,6 +77,11 @@ def fit(
     raise ValueError(
       f"The transform needs finite fast parameters of at least two signals, "
       f"got {fast.shape}; check that training converged."
+    )
+  if not np.any(metric):
+    raise ValueError(
+      f"The reconstruction does not depend on the {len(metric)} fast "
+      "parameters; check that training converged and gates are open."
     )
   fast = fast.astype(np.float64)
   mean = fast.mean(axis=0)

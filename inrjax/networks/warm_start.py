@@ -142,12 +142,21 @@ def principal_start(
     The parameters.
 
   Raises:
-    ValueError: if the network has no basis layer, or no modulated readout.
+    ValueError: if the network has no basis layer, no modulated readout, a
+      latent map that is not linear, or more latents than the basis has
+      coordinates.
   """
   if config.basis_dim is None or "readout" not in config.modulate:
     raise ValueError(
       "A principal start needs basis_dim and 'readout' in modulate; got "
       f"{config.basis_dim} and {config.modulate}."
+    )
+  num_coordinates = config.basis_dim * config.out_dim
+  if config.latent_map_widths or (config.latent_dim or 0) > num_coordinates:
+    raise ValueError(
+      "A principal start needs a linear latent map of at most basis_dim times "
+      f"out_dim = {num_coordinates} latents; got {config.latent_dim}, and "
+      f"latent_map_widths {config.latent_map_widths}."
     )
   network = network_lib.make_siren(config)
   targets = principal_components(values, config.basis_dim)
@@ -164,11 +173,6 @@ def principal_start(
   projected = np.moveaxis(centred, 1, 2).reshape(len(values), -1)
   _, vectors = np.linalg.eigh(projected.T @ projected)
   leading = vectors[:, ::-1][:, : config.latent_dim]
-  if leading.shape[1] < config.latent_dim:
-    raise ValueError(
-      f"latent_dim is {config.latent_dim}; the basis has only "
-      f"{leading.shape[1]} coordinates."
-    )
   # Mean square 1 over N and C, of which each basis function meets one C.
   readout = leading.T * np.sqrt(config.out_dim)
   maps = {"latent_map_readout": {"w": jnp.asarray(readout, jnp.float32)}}

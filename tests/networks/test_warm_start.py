@@ -1,11 +1,15 @@
 """Starting a basis from the principal components of the data."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from inrjax import coords, networks
+from inrjax import coords, networks, types
+from inrjax.meta import recipes
+from inrjax.networks import warm_start
 
 
 def test_components_are_those_of_the_singular_value_decomposition():
@@ -58,3 +62,125 @@ def test_a_network_without_that_basis_is_refused():
   params = network.init(jax.random.key(0))
   with pytest.raises(ValueError, match="basis_dim"):
     networks.fit_basis(network, params, jnp.zeros((4, 2)), jnp.zeros((4, 3)))
+
+
+SHAPE = (6, 6)
+CONFIG = networks.SirenConfig(
+  depth=2,
+  width=32,
+  w0=6.0,
+  modulate=("readout", "shift"),
+  latent_dim=5,
+  basis_dim=8,
+)
+
+
+@pytest.fixture(scope="module")
+def signals():
+  """Smooth colour patches `[B, N, C]` with a mean colour."""
+  points = coords.coordinate_grid(SHAPE)
+  rng = np.random.default_rng(0)
+  waves = [np.cos(np.pi * (points @ k) / 2 + 0.3) for k in np.eye(2)]
+  basis = np.stack([np.ones(len(points)), *waves, waves[0] * waves[1]])
+  weights = rng.normal(size=(60, 4, 3)) * np.array([4, 2, 1, 0.5])[:, None]
+  mixed = weights @ rng.normal(size=(3, 3))
+  values = np.einsum("bkc,kn->bnc", mixed, basis) * 0.03
+  return (values + np.array([0.4, 0.5, 0.7])).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def started(signals):
+  network = networks.make_siren(CONFIG)
+  params = network.init(jax.random.key(0))
+  points = coords.coordinate_grid(SHAPE)
+  return params, warm_start.principal_start(
+    CONFIG, params, points, signals, num_steps=150
+  )
+
+
+def test_the_start_is_the_mean_and_keeps_the_parameters(started, signals):
+  params, found = started
+  shapes = [jax.tree.map(lambda a: (a.shape, a.dtype), p) for p in started]
+  assert shapes[0] == shapes[1]
+  network = networks.make_siren(CONFIG)
+  values = network.apply(found, coords.coordinate_grid(SHAPE))
+  # fails if the readout's old weights or bias are left.
+  expected = np.broadcast_to(signals.mean(axis=(0, 1)), values.shape)
+  np.testing.assert_allclose(values, expected, atol=1e-5)
+  # fails if other modulations keep their size, or vanish.
+  np.testing.assert_allclose(
+    found["latent_map_shift"]["w"], 0.01 * params["latent_map_shift"]["w"]
+  )
+
+
+def test_latents_are_orthogonal_patterns_of_mean_square_one(started):
+  _, found = started
+  network = networks.make_siren(CONFIG)
+  points = coords.coordinate_grid(SHAPE)
+
+  def reconstruct(latent):
+    latents = {"~": found["~"] | {"latent": latent}}
+    return network.apply(found | latents, points).ravel()
+
+  patterns = jax.jacfwd(reconstruct)(jnp.zeros(5))
+  gram = patterns.T @ patterns / len(patterns)
+  # fails if the mean over channels is forgotten, or coordinates are
+  # transposed.
+  np.testing.assert_allclose(gram, np.eye(5), atol=0.1)
+
+
+def test_one_inner_step_is_the_best_linear_codec(started, signals):
+  _, found = started
+  method = recipes.modulated(
+    network=CONFIG, rates=recipes.InnerRates(0.5, 0.5), num_steps=1
+  )
+  outer = method.init(jax.random.key(0))
+  outer = outer._replace(shared=method.partition.split(found)[0])
+  points = jnp.asarray(coords.coordinate_grid(SHAPE))
+
+  def losses(values):
+    context = types.Context(points, values)
+    return method.adapt(jax.random.key(0), outer, {}, context).losses
+
+  before, after = np.mean(jax.vmap(losses)(jnp.asarray(signals)), axis=0)
+  centred = (signals - signals.mean(axis=(0, 1))).reshape(len(signals), -1)
+  variances = np.linalg.eigvalsh(centred.T @ centred)[::-1]
+  best = variances[5:].sum() / centred.size
+  np.testing.assert_allclose(before, np.square(centred).mean(), rtol=1e-3)
+  # fails if the latents are not the leading coordinates of the signals.
+  assert best <= after * (1 + 1e-3) and after - best < 0.03 * before
+
+
+@pytest.mark.parametrize(
+  "change",
+  [
+    {"basis_dim": None},
+    {"modulate": ("shift",)},
+    {"latent_dim": 25},
+    # fails if the hidden layers are kept and the map is not the one fitted.
+    {"latent_map_widths": (4,)},
+  ],
+)
+def test_networks_without_a_linear_part_are_refused(change):
+  config = dataclasses.replace(CONFIG, **change)
+  params = networks.make_siren(config).init(jax.random.key(0))
+  points = coords.coordinate_grid(SHAPE)
+  with pytest.raises(ValueError, match="principal start"):
+    warm_start.principal_start(
+      config, params, points, np.zeros((2, 36, 3)), num_steps=1
+    )
+
+
+def test_modulations_that_are_parameters_start_too(signals):
+  config = dataclasses.replace(CONFIG, latent_dim=None)
+  network = networks.make_siren(config)
+  params = network.init(jax.random.key(0))
+  points = coords.coordinate_grid(SHAPE)
+  found = warm_start.principal_start(
+    config, params, points, signals, num_steps=2
+  )
+  assert jax.tree.structure(found) == jax.tree.structure(params)
+  values = network.apply(found, points)
+  np.testing.assert_allclose(
+    values.mean(axis=0), signals.mean(axis=(0, 1)), atol=1e-5
+  )

@@ -112,6 +112,7 @@ def get_config(variant: str = "64") -> config_dict.ConfigDict:
     ),
   )
   config.export = section(
+    image_side=config_dict.placeholder(int),  # Shape files leave out.
     num_images=1000,  # Training images that the codec is fitted to.
     max_codes=config_dict.placeholder(int),  # Per tile; None: as fits.
     context_steps=1500,  # Training of the entropy model.

@@ -1,0 +1,116 @@
+"""What the model file of a COIN says, as values that JSON holds."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from inrjax.codec import errors
+from inrjax.networks import siren
+
+# Widths of a weight; 16 bits are half-precision floats.
+MAX_BITS = 16
+# Weights and biases of a network: far more than any COIN, 64 MiB.
+_MAX_PARAMS = 1 << 24
+_MAX_STEPS = 10_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class CoinSpec:
+  """A COIN architecture and how it is fitted.
+
+  Attributes:
+    network: a SIREN without modulations.
+    num_steps: Adam steps of the full fit.
+    learning_rate: their rate.
+    num_bits: widths that a weight may be stored with, rising, each in
+      `[1, 16]`; 16 bits are half-precision floats.
+    low: start of the coordinate range, on both axes.
+    high: its end.
+  """
+
+  network: siren.SirenConfig
+  num_steps: int = 50_000
+  learning_rate: float = 2e-4
+  num_bits: tuple[int, ...] = (16,)
+  low: float = -1.0
+  high: float = 1.0
+
+  def __post_init__(self) -> None:
+    """Checks the fields; raises ValueError."""
+    net = self.network
+    counts = (net.depth, net.width, net.out_dim, self.num_steps, *self.num_bits)
+    if not all(type(value) is int for value in counts):
+      raise ValueError(
+        f"depth, width, out_dim, num_steps and num_bits are integers, got "
+        f"{counts}."
+      )
+    if net.modulate or net.basis_dim is not None or net.in_dim != 2:
+      raise ValueError(
+        "COIN's network is a SIREN of two coordinates without modulations or "
+        f"basis, got {net}."
+      )
+    if net.out_dim not in (1, 3):
+      raise ValueError(
+        f"The image codec serves 1 or 3 channels; out_dim is {net.out_dim}."
+      )
+    if self.num_params > _MAX_PARAMS:
+      raise ValueError(
+        f"The network has {self.num_params} weights and biases, at most "
+        f"{_MAX_PARAMS} are allowed: make it smaller."
+      )
+    if not 1 <= self.num_steps <= _MAX_STEPS:
+      raise ValueError(
+        f"num_steps must lie in [1, {_MAX_STEPS}], got {self.num_steps}."
+      )
+    if not 0 < self.learning_rate < math.inf:
+      raise ValueError(
+        f"learning_rate must be positive, got {self.learning_rate}."
+      )
+    rising = sorted(set(self.num_bits))
+    if not rising or rising != list(self.num_bits):
+      raise ValueError(f"num_bits must rise, got {self.num_bits}.")
+    if rising[0] < 1 or rising[-1] > MAX_BITS:
+      raise ValueError(
+        f"num_bits must lie in [1, {MAX_BITS}], got {self.num_bits}."
+      )
+    if not -math.inf < self.low < self.high < math.inf:
+      raise ValueError(
+        f"The range of coordinates is empty: {self.low} to {self.high}."
+      )
+
+  @property
+  def num_params(self) -> int:
+    """L, the weights and biases."""
+    width, depth = self.network.width, self.network.depth
+    hidden = (depth - 1) * (width + 1) * width
+    return 3 * width + hidden + (width + 1) * self.network.out_dim
+
+  def to_json(self) -> dict[str, Any]:
+    """The specification as JSON values."""
+    return dataclasses.asdict(self)
+
+
+def from_json(config: Mapping[str, Any]) -> CoinSpec:
+  """The specification that `CoinSpec.to_json` wrote.
+
+  Raises:
+    CorruptBitstreamError: if fields are missing, unknown or out of range.
+  """
+  try:
+    fields = _tuples(config)
+    network = siren.SirenConfig(**_tuples(fields.pop("network")))
+    return CoinSpec(network, **fields)
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    raise errors.CorruptBitstreamError(
+      f"The model's configuration cannot be used ({error}); it was written by "
+      "another version or is damaged."
+    ) from error
+
+
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+  """JSON's lists as the tuples that the constructors take."""
+  return {
+    name: tuple(value) if isinstance(value, list) else value
+    for name, value in fields.items()
+  }
