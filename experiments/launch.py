@@ -125,13 +125,16 @@ class Run:
 
   def write_model(self) -> None:
     """Writes the model file that `inrjax compress --model` takes."""
+    path = self.workdir / "model.inrmodel"
     if "outer" not in self.config:
-      raise SystemExit("COIN has no model to export: nothing is shared.")
+      if parallel.is_primary():
+        coin.write_model(self.config, path)
+        print(f"Wrote {path}")
+      return
     outer = self._trained(build.make_method(self.config))
     count = self.config["export"]["num_images"]
     images = self._images("train", count)
     if parallel.is_primary():
-      path = self.workdir / "model.inrmodel"
       export.write_model(self.config, outer, images, path)
       print(f"Wrote {path}")
 

@@ -15,6 +15,8 @@ from inrjax.codec.errors import (
 )
 
 if TYPE_CHECKING:
+  from inrjax.codec.coin import CoinCodec
+  from inrjax.codec.coin_spec import CoinSpec
   from inrjax.codec.fitting import fit_codec, fit_fixed_width_codec
   from inrjax.codec.image_codec import EFFORTS, ImageCodec, RateParts
   from inrjax.codec.loading import load, pretrained_models
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
   "EFFORTS",
   "CodecError",
+  "CoinCodec",
+  "CoinSpec",
   "CorruptBitstreamError",
   "ImageCodec",
   "ModulatedSpec",
@@ -36,6 +40,8 @@ __all__ = [
 ]
 
 _HOMES = {
+  "CoinCodec": "coin",
+  "CoinSpec": "coin_spec",
   "EFFORTS": "image_codec",
   "ImageCodec": "image_codec",
   "ModulatedSpec": "spec",

@@ -16,6 +16,7 @@ from inrjax.codec import (
   entropy,
   errors,
   model_file,
+  request,
   signals,
   tile_encoder,
   tile_network,
@@ -138,27 +139,16 @@ class ImageCodec:
       CodecError: if the rate cannot be reached.
       ValueError: for arguments out of range.
     """
-    if effort not in EFFORTS:
-      raise ValueError(
-        f"effort is {effort!r}; choose from {', '.join(EFFORTS)}."
-      )
-    if quality is not None and bpp is not None:
-      raise ValueError("Give quality or bpp, not both.")
-    if quality is not None and not 0 <= quality <= 100:
-      raise ValueError(f"quality must lie in [0, 100], got {quality}.")
-    if bpp is not None and not bpp > 0:
-      raise ValueError(f"bpp must be positive, got {bpp}.")
-    if not len(arrays):
-      raise ValueError("There is nothing to compress.")
-    if names is not None and len(names) != len(arrays):
-      raise ValueError(f"{len(names)} names for {len(arrays)} images.")
+    request.check_compression(
+      arrays,
+      names=names,
+      quality=quality,
+      bpp=bpp,
+      effort=effort,
+      efforts=EFFORTS,
+    )
     checked = [signals.to_unit(array, self.channels) for array in arrays]
-    total = sum(spec.num_values for _, spec in checked)
-    if total > container.DEFAULT_MAX_VALUES:
-      raise errors.UnsupportedSignalError(
-        f"The images have {total} values together, a file holds at most "
-        f"{container.DEFAULT_MAX_VALUES}: write several files, or cut them."
-      )
+    request.check_total([spec for _, spec in checked])
     records = []
     for index, (unit, spec) in enumerate(checked):
       name = None if names is None else container.safe_name(names[index], "")
@@ -211,8 +201,7 @@ class ImageCodec:
       CodecError: for a region outside the image.
       ValueError: for a scale out of range.
     """
-    if not 0 < scale <= 64:
-      raise ValueError(f"scale must lie in (0, 64], got {scale}.")
+    request.check_scale(scale)
     stream = self._unpack(data)
     return [
       (record.name, self._decode(record, scale, region))
@@ -338,18 +327,9 @@ class ImageCodec:
     region: tuple[int, int, int, int] | None,
   ) -> np.ndarray:
     height, width = signals.check_image_spec(record.spec, self.channels)
-    y0, x0, y1, x1 = region or (0, 0, height, width)
-    if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
-      raise errors.CodecError(
-        f"The region {region} is empty or leaves the image of {height} x "
-        f"{width}; give y0,x0,y1,x1 inside it."
-      )
-    out = [tiling.output_size(n, scale) for n in (y1 - y0, x1 - x0)]
-    if out[0] * out[1] * self.channels > container.DEFAULT_MAX_VALUES:
-      raise errors.CodecError(
-        f"At scale {scale:g} the output has {out[0]} x {out[1]} pixels, more "
-        "than fit in memory; decode regions of it."
-      )
+    y0, x0, y1, x1 = request.checked_region(
+      (height, width, self.channels), scale, region
+    )
     symbols, t = self._symbols(record)
     side = self.spec.side
     rows = tiling.sample_axis(height, side, scale=scale, start=y0, stop=y1)

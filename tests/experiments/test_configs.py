@@ -80,6 +80,9 @@ def shrunk(config: Any) -> dict[str, Any]:
   config.num_modulations = 3
   config.signal.side = SIDE
   config.inner.num_steps = 1
+  if "start" in config:
+    config.network.basis_dim = 4
+    config.start.update(num_signals=8, num_steps=2)
   config.train.update(
     num_steps=2, log_every=1, checkpoint_every=2, evaluate_every=2
   )

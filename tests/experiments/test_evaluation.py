@@ -9,13 +9,12 @@ import numpy as np
 import optax
 import pytest
 
-from experiments import build, coin, evaluation, resize
-from inrjax.adapt import gradient, loop
+from experiments import build, evaluation, resize
+from inrjax.adapt import gradient
 from inrjax.meta import method as method_lib
 from inrjax.meta import recipes
 from inrjax.networks import siren
 from inrjax.sparsity import gates as gates_lib
-from inrjax.types import Context
 
 SIDE = 4
 
@@ -168,35 +167,6 @@ def test_gate_parameters_stay_in_their_range() -> None:
   after = optax.apply_updates(params, moved)
   # Fails if the projection is left out of the optimiser.
   np.testing.assert_allclose(after.log_alpha["a"], [math.log(1e2), 1.0], 1e-6)
-
-
-def test_the_best_iterate_is_kept() -> None:
-  def loss_fn(shared, fast, context):
-    del shared, context
-    return jnp.square(fast.current)
-
-  # Steps of 0.7 from 1.0: 0.3, -0.4, 0.3, ... ; the best is 0.3.
-  link = optax.with_extra_args_support(
-    optax.chain(optax.scale_by_sign(), optax.scale(-0.7))
-  )
-  start = coin.Snapshot(jnp.ones(()), jnp.ones(()), jnp.zeros(()))
-  adapt = loop.make_adapt(
-    loss_fn, coin.keep_best(link), num_steps=4, gradient=coin.pass_loss
-  )
-  context = Context(jnp.zeros((1, 2)), jnp.zeros((1, 3)))
-  fast = adapt(jax.random.key(0), {}, start, {}, context).fast
-  # Fails if the last iterate, or the one before the best, is returned.
-  assert fast.best == pytest.approx(0.3, abs=1e-6)
-  assert fast.current == pytest.approx(-0.4, abs=1e-6)
-
-
-def test_weights_and_biases_are_rounded_apart() -> None:
-  rng = np.random.default_rng(0)
-  is_bias = np.arange(40) < 20
-  params = np.where(is_bias, 100.0, 1.0) * rng.normal(size=40)
-  rounded = coin.round_params(params.astype(np.float32), is_bias, 8)
-  # Fails if one range serves both: the weights would all fall on one value.
-  assert np.abs(rounded - params)[~is_bias].max() < 0.03
 
 
 def test_pictures_are_turned_and_resized() -> None:

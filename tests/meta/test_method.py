@@ -225,7 +225,7 @@ def test_first_use_may_be_inside_a_trace():
     {"start": meta.learned_start},
     {"init_meta": meta.UniformRates(0.1, 0.3)},
   ],
-  ids=str,
+  ids=lambda changes: next(iter(changes)),
 )
 def test_every_choice_changes_the_program(changes):
   # Fails if a choice of the method is dead.
