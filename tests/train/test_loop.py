@@ -131,10 +131,15 @@ def test_a_second_signal_acts_as_usual():
     signal.raise_signal(signal.SIGINT)
     signal.raise_signal(signal.SIGINT)
 
-  # fails if an impatient Ctrl-C cannot end the program.
-  with pytest.raises(KeyboardInterrupt):
-    run(10, batches=Watched(interrupt))
-  assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+  # A shell starts background jobs with SIGINT ignored.
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  try:
+    # fails if an impatient Ctrl-C cannot end the program.
+    with pytest.raises(KeyboardInterrupt):
+      run(10, batches=Watched(interrupt))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+  finally:
+    signal.signal(signal.SIGINT, before)
 
 
 def test_trains_in_a_thread_where_signals_cannot_be_handled():
