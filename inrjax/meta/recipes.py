@@ -1,9 +1,9 @@
 """Published methods as sentences, built from numbers that fit in a JSON file.
 
-COIN++   modulated(latent_dim=L, rates=FixedRate)     thesis 5.2, eq. 5.9
-Functa   modulated(latent_dim=L, rates=UniformRates)  Dupont et al., 2022
-MSCN     modulated(gates=Gates(...))                  Schwarz & Teh, eq. 10
-MAML     maml(...)                                    Learnit
+COIN++   modulated(latent_dim=L, fixed rates)     thesis 5.2, eq. 5.9
+Functa   modulated(latent_dim=L, learned rates)   Dupont et al., 2022
+MSCN     modulated(gates=Gates(...))              Schwarz & Teh, eq. 10
+MAML     maml(...)                                Learnit
 """
 
 import dataclasses
