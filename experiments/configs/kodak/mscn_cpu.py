@@ -39,8 +39,8 @@ def get_config(variant: str = "64") -> config_dict.ConfigDict:
     config.gates.penalty = config_dict.create(
       kind="controlled",
       target=config.get_ref("num_modulations"),
-      initial=0.1,  # lambda at the start.
-      gain=0.01,  # Its growth per step, in log lambda.
+      initial=0.01,  # lambda at the start.
+      gain=0.03,  # Its growth per step, in log lambda.
       damping=2.0,  # Against overshooting.
       limits=(1e-6, 1e3),
     )
