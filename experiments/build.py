@@ -152,7 +152,6 @@ def make_problem(config: Section, method: method_lib.Method) -> Problem:
     signal = config["signal"]
     objective = objectives.with_l0_penalty(
       objective,
-      method.gates,
       weight,
       num_values=signal["side"] ** 2 * signal["channels"],
     )

@@ -37,7 +37,10 @@ class Adapted(NamedTuple):
   Attributes:
     fast: the adapted fast parameters, a tree like the one that went in.
     losses: `[S + 1]` loss before each step, and after the last.
+    state: what the loop carried, from which a further fit can start; the fast
+      parameters themselves unless a method applies gates or a mask to them.
   """
 
   fast: PyTree
   losses: Array
+  state: PyTree

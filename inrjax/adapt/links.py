@@ -8,7 +8,6 @@ trees like the fast parameters, so that the outer gradient flows through it.
 
 from typing import Any, TypeAlias
 
-import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -80,13 +79,14 @@ def scale_by_meta_lr(
   return _stateless(update)
 
 
-def mask_updates(*, name: str = "mask") -> Link:
-  """Multiplies updates by `meta[name]`: z * gradient (MSCN eq. 9)."""
+def gate_updates(*, name: str = "gates") -> Link:
+  """Multiplies updates by `meta[name]`: z * gradient (MSCN eq. 9).
+
+  The leaves of `meta[name]` broadcast to those of the updates.
+  """
 
   def update(updates: PyTree, meta: PyTree) -> PyTree:
-    mask = _of_meta(meta, name)
-    chex.assert_trees_all_equal_shapes(updates, mask)
-    return jax.tree.map(jnp.multiply, updates, mask)
+    return jax.tree.map(jnp.multiply, updates, _of_meta(meta, name))
 
   return _stateless(update)
 
@@ -115,6 +115,8 @@ def meta_sgd(*, clip: tuple[float, float] = (0.0, 1.0)) -> Link:
   return optax.chain(scale_by_meta_lr(clip=clip), scale(-1.0))
 
 
-def gated_sgd(*, clip: tuple[float, float] = (0.0, 1.0)) -> Link:
-  """Sparse gradients with meta-learned rates, MSCN eq. 9."""
-  return optax.chain(mask_updates(), scale_by_meta_lr(clip=clip), scale(-1.0))
+def adam(learning_rate: float, **settings: float) -> Link:
+  """Adam, for fits of many steps at test time (Meta-SparseINR: 100 of 1e-3)."""
+  if not learning_rate > 0:
+    raise ValueError(f"learning_rate must be positive, got {learning_rate}.")
+  return optax.with_extra_args_support(optax.adam(learning_rate, **settings))

@@ -61,8 +61,8 @@ def make_adapt(
       (MSCN D.2; an evaluation-time choice). None returns the last iterate.
 
   Returns:
-    `(key, shared, fast, meta, context) -> Adapted(fast, losses [S + 1])`. The
-    last loss is that of the parameters returned, and the only one that an
+    `(key, shared, fast, meta, context) -> Adapted(fast, losses [S + 1], fast)`.
+    The last loss is that of the parameters returned, and the only one that an
     outer gradient sees.
 
   Raises:
@@ -99,7 +99,7 @@ def make_adapt(
     result = fast if ema_decay is None else average
     last = loss_fn(shared, result, context)
     chex.assert_rank(last, 0)
-    return Adapted(result, jnp.append(losses, last))
+    return Adapted(result, jnp.append(losses, last), result)
 
   return adapt
 

@@ -9,6 +9,7 @@ from inrjax.meta import method as method_lib
 from inrjax.meta import recipes
 from inrjax.networks import siren
 from inrjax.sparsity import gates as gates_lib
+from inrjax.sparsity import groups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,8 @@ class ModulatedSpec:
     image_side: height and width of the images whose shape small files leave
       out; None for one tile.
     ema_decay: averaging of the inner iterates (MSCN D.2) or None.
-    gates: the gates that were trained with the network (MSCN), or None.
+    gates: the gates that were trained with the network (MSCN eq. 10), one for
+      each modulation, or None.
   """
 
   network: siren.SirenConfig
@@ -61,6 +63,13 @@ class ModulatedSpec:
       raise ValueError(
         f"image_side must lie in [1, 4096] or be None, got {self.image_side}."
       )
+    if self.gates is not None and self.gates != dataclasses.replace(
+      self.gates, on="values", grouping=groups.PerParameter()
+    ):
+      raise ValueError(
+        "The codec stores modulations with a gate each; got gates on "
+        f"{self.gates.on} grouped by {self.gates.grouping}."
+      )
     if self.network.out_dim not in (1, 3):
       raise ValueError(
         "The image codec serves 1 or 3 channels; out_dim is "
@@ -79,7 +88,11 @@ class ModulatedSpec:
 
   def to_json(self) -> dict[str, Any]:
     """The specification as JSON values."""
-    return dataclasses.asdict(self)
+    fields = dataclasses.asdict(self)
+    if self.gates is not None:
+      for name in ("on", "grouping"):  # The same for all such codecs.
+        del fields["gates"][name]
+    return fields
 
 
 def from_json(config: Mapping[str, Any]) -> ModulatedSpec:

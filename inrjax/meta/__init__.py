@@ -5,7 +5,9 @@ from inrjax.meta.method import (
   Method,
   Outer,
   UniformRates,
+  full_mask,
   learned_start,
+  no_mask,
   no_meta,
   zero_start,
 )
@@ -14,6 +16,7 @@ from inrjax.meta.objectives import (
   post_adaptation,
   with_l0_penalty,
 )
+from inrjax.meta.pruned import fit_pruned, with_pruning
 from inrjax.meta.recipes import InnerRates, maml, modulated
 
 __all__ = [
@@ -23,11 +26,15 @@ __all__ = [
   "Objective",
   "Outer",
   "UniformRates",
+  "fit_pruned",
+  "full_mask",
   "learned_start",
   "maml",
   "modulated",
+  "no_mask",
   "no_meta",
   "post_adaptation",
   "with_l0_penalty",
+  "with_pruning",
   "zero_start",
 ]

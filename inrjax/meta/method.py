@@ -4,9 +4,13 @@
   MAML (Learnit)          fast = weight and bias, start learned
   MSCN (structured)       as CAVIA, gates on the fast parameters (eq. 10)
   MSCN per signal         the same, log alpha adapted with them (eq. 8)
+  MSCN (sparse gradients) as MAML, gates on the updates (eq. 9)
+  MSCN (fully sparse)     as MAML, gates on the fast parameters (app. C)
+  Meta-SparseINR          as MAML, a mask that pruning sets between trainings
 
-`Method` holds the choices, and two functions derive from it: `init` makes what
-the outer loop learns, `adapt` fits one signal.
+The values that the network gets are mask * gate * fast, each factor where the
+method has it. `Method` holds the choices, and two functions derive from it:
+`init` makes what the outer loop learns, `adapt` fits one signal.
 """
 
 import dataclasses
@@ -17,6 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from inrjax.adapt import gradient as gradient_lib
 from inrjax.adapt import links, loop
@@ -24,6 +29,7 @@ from inrjax.coords import select as select_lib
 from inrjax.networks import network as network_lib
 from inrjax.networks import partition as partition_lib
 from inrjax.sparsity import gates as gates_lib
+from inrjax.sparsity import groups
 from inrjax.types import Adapted, Array, Context, PyTree
 
 
@@ -36,13 +42,18 @@ class Outer(NamedTuple):
       an empty tree: for modulations a learned start would duplicate the biases
       (thesis 5.2.2).
     meta: named trees that the links read, such as `learning_rates`.
-    log_alpha: gate parameters, one per fast parameter; empty without gates.
+    log_alpha: gate parameters, grouped as `Gates.grouping` says; empty without
+      gates.
+    mask: 1 for fast parameters that are there and 0 for pruned ones, a tree
+      like them; empty where nothing is ever pruned. No gradient changes it,
+      pruning does.
   """
 
   shared: PyTree
   fast: PyTree
   meta: PyTree
   log_alpha: PyTree
+  mask: PyTree = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,18 +89,35 @@ def no_meta(key: Array, fast: PyTree) -> PyTree:
 
 @dataclasses.dataclass(frozen=True)
 class Gates:
-  """Gates on the fast parameters.
+  """L0 gates.
 
   Attributes:
     distribution: the hard concrete distribution.
     initial_log_alpha: log alpha of every gate at the start.
     adapt_rate: inner learning rate of log alpha, one pattern per signal
       (MSCN eq. 8); 0 keeps one pattern for all signals, which costs no bits.
+    on: what they multiply: the fast parameters ("values"; modulations in
+      eq. 10, theta0 + delta in appendix C), or each update of them ("updates",
+      eq. 9), which leaves a dense network and a sparse change.
+    grouping: which fast parameters share a gate.
   """
 
   distribution: gates_lib.HardConcrete = gates_lib.HardConcrete()
   initial_log_alpha: float = 0.1
   adapt_rate: float = 0.0
+  on: str = "values"
+  grouping: groups.Grouping = groups.PerParameter()
+
+  def __post_init__(self) -> None:
+    if self.on not in ("values", "updates"):
+      raise ValueError(f'on is {self.on!r}; choose "values" or "updates".')
+    if not self.adapt_rate >= 0:
+      raise ValueError(f"adapt_rate must not be negative: {self.adapt_rate}.")
+    if self.on == "updates" and self.adapt_rate:
+      raise ValueError(
+        "Gates on updates cannot be adapted per signal: the loss of a step "
+        "does not depend on them. Set adapt_rate=0."
+      )
 
 
 def zero_start(fast: PyTree) -> PyTree:
@@ -101,6 +129,17 @@ def zero_start(fast: PyTree) -> PyTree:
 def learned_start(fast: PyTree) -> PyTree:
   """The start is learned, from the network's initialisation (MAML)."""
   return fast
+
+
+def no_mask(fast: PyTree) -> PyTree:
+  """Nothing is ever pruned."""
+  del fast
+  return {}
+
+
+def full_mask(fast: PyTree) -> PyTree:
+  """Everything is there at first, and pruning may change that."""
+  return jax.tree.map(jnp.ones_like, fast)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +154,8 @@ class Method:
     start: what of the initial fast parameters is learned (`zero_start`,
       `learned_start`).
     init_meta: initial value of what the links read.
-    gates: gates on the fast parameters, or None.
+    init_mask: the mask of the fast parameters (`no_mask`, `full_mask`).
+    gates: L0 gates, or None.
     gradient: how the inner gradient is differentiated.
     select: points seen by each inner step.
     ema_decay: averaging of the iterates (MSCN D.2), normally at test time.
@@ -127,6 +167,7 @@ class Method:
   num_steps: int
   start: Callable[[PyTree], PyTree] = zero_start
   init_meta: Callable[[Array, PyTree], PyTree] = no_meta
+  init_mask: Callable[[PyTree], PyTree] = no_mask
   gates: Gates | None = None
   gradient: Callable[[gradient_lib.LossFn], gradient_lib.GradientFn] = (
     gradient_lib.mixed_mode
@@ -159,26 +200,54 @@ class Method:
     shared, fast = self.partition.split(params)
     log_alpha = {}
     if self.gates is not None:
-      log_alpha = gates_lib.init_log_alpha(fast, self.gates.initial_log_alpha)
-    meta = self.init_meta(meta_key, fast)
-    return Outer(shared, self.start(fast), meta, log_alpha)
+      log_alpha = gates_lib.init_log_alpha(
+        self._gate_template(self.gates), self.gates.initial_log_alpha
+      )
+    return Outer(
+      shared,
+      self.start(fast),
+      self.init_meta(meta_key, fast),
+      log_alpha,
+      self.init_mask(fast),
+    )
 
   def initial_fast(self, outer: Outer) -> PyTree:
-    """Where the inner loop starts."""
+    """Where the inner loop starts, before any gate or mask."""
     return outer.fast if outer.fast else self._template[1]
 
   def noise(self, key: Array) -> PyTree:
     """One Monte-Carlo sample of the gates' noise; empty without gates."""
     if self.gates is None:
       return {}
-    return gates_lib.noise_like(key, self._template[1])
+    return gates_lib.noise_like(key, self._gate_template(self.gates))
 
   def apply(self, shared: PyTree, fast: PyTree, coords: Array) -> Array:
     """Values `[N, C]` of the network with (gated) fast parameters."""
     return self.network.apply(self.partition.join(shared, fast), coords)
 
+  def expected_l0(self, outer: Outer, state: PyTree) -> Array:
+    """Expected number of open gates `[]` of a signal, or of all for {}.
+
+    Args:
+      outer: what the outer loop learns.
+      state: `Adapted.state`, where log alpha is adapted per signal.
+
+    Raises:
+      ValueError: for a method without gates.
+    """
+    if self.gates is None:
+      raise ValueError("The method has no gates to count.")
+    log_alpha = state.get("log_alpha", outer.log_alpha)
+    return gates_lib.expected_l0(log_alpha, self.gates.distribution)
+
   def adapt(
-    self, key: Array, outer: Outer, noise: PyTree, context: Context
+    self,
+    key: Array,
+    outer: Outer,
+    noise: PyTree,
+    context: Context,
+    *,
+    start: PyTree | None = None,
   ) -> Adapted:
     """Fits one signal.
 
@@ -188,70 +257,94 @@ class Method:
       noise: `noise(key)` in training, where gates are sampled; an empty tree
         for the deterministic gates of test time.
       context: the signal.
+      start: the `state` of an earlier fit to go on from; None begins anew.
 
     Returns:
-      The adapted fast parameters with their gates applied (so zero where a gate
-      is closed), and the losses.
+      The adapted fast parameters as the network gets them (so zero where a gate
+      is closed or a mask is 0), the losses, and the state before gates and
+      mask.
     """
-    fast = self.initial_fast(outer)
-    if self.gates is None:
-      return self._loop(_Ungated(self))(
-        key, outer.shared, fast, outer.meta, context
-      )
-    gated = _Gated(self, self.gates)
-    state = {"fast": fast}
-    if self.gates.adapt_rate:
-      state["log_alpha"] = outer.log_alpha
+    state = self._initial_state(outer) if start is None else start
+    meta = outer.meta
+    if self.gates is not None and self.gates.on == "updates":
+      z = _gate_values(self.gates, outer.log_alpha, noise)
+      meta = meta | {"gates": self.gates.grouping.spread(z, state["fast"])}
     shared = {
       "shared": outer.shared,
       "log_alpha": outer.log_alpha,
       "noise": noise,
+      "mask": jax.lax.stop_gradient(outer.mask),
     }
-    link = _adapting_gates(self.link, self.gates.adapt_rate)
-    adapted = self._loop(gated, link)(key, shared, state, outer.meta, context)
-    return Adapted(gated.gate(shared, adapted.fast), adapted.losses)
-
-  def _loop(
-    self, loss_fn: gradient_lib.LossFn, link: links.Link | None = None
-  ) -> loop.Adapt:
-    return loop.make_adapt(
+    loss_fn = _Reconstruction(self)
+    adapted = loop.make_adapt(
       loss_fn,
-      link or self.link,
+      self._link(),
       num_steps=self.num_steps,
       gradient=self.gradient,
-      select=self.select,
+      select=loss_fn.selecting(self.select),
       ema_decay=self.ema_decay,
+    )(key, shared, state, meta, context)
+    values = loss_fn.values(shared, adapted.fast)
+    return Adapted(values, adapted.losses, adapted.fast)
+
+  def _initial_state(self, outer: Outer) -> PyTree:
+    state = {"fast": self.initial_fast(outer)}
+    if self.gates is not None and self.gates.adapt_rate:
+      state["log_alpha"] = outer.log_alpha
+    return state
+
+  def _gate_template(self, gates: Gates) -> PyTree:
+    partition, fast = self._template
+    return gates.grouping.init(fast, partition.roles)
+
+  def _link(self) -> links.Link:
+    """The method's link on the fast parameters, descent on log alpha."""
+    link = optax.with_extra_args_support(self.link)
+    if self.gates is not None and self.gates.on == "updates":
+      link = optax.chain(links.gate_updates(), link)
+    return _adapting_gates(
+      link, self.gates.adapt_rate if self.gates is not None else 0.0
     )
 
 
-class _Ungated(NamedTuple):
-  """Reconstruction error of the plain fast parameters."""
+def _gate_values(gates: Gates, log_alpha: PyTree, noise: PyTree) -> PyTree:
+  """z, sampled where there is noise and estimated where not."""
+  if noise:
+    return gates_lib.sample(log_alpha, noise, gates.distribution)
+  return gates_lib.estimate(log_alpha, gates.distribution)
+
+
+class _Reconstruction(NamedTuple):
+  """Reconstruction error of mask * z * fast."""
 
   method: Method
 
+  def values(self, shared: PyTree, state: PyTree) -> PyTree:
+    """What the network gets: the fast parameters, gated and masked."""
+    fast = state["fast"]
+    gates = self.method.gates
+    if gates is not None and gates.on == "values":
+      log_alpha = state.get("log_alpha", shared["log_alpha"])
+      z = _gate_values(gates, log_alpha, shared["noise"])
+      factors = gates.grouping.spread(z, fast)
+      fast = jax.tree.map(jnp.multiply, factors, fast)
+    if shared["mask"]:
+      fast = jax.tree.map(jnp.multiply, shared["mask"], fast)
+    return fast
+
+  def selecting(self, select: select_lib.Select) -> select_lib.Select:
+    """`select`, shown the network's parameters instead of the loop's state."""
+
+    def selected(
+      key: Array, shared: PyTree, fast: PyTree, context: Context
+    ) -> Context:
+      values = self.values(shared, fast)
+      return select(key, shared["shared"], values, context)
+
+    return selected
+
   def __call__(self, shared: PyTree, fast: PyTree, context: Context) -> Array:
-    prediction = self.method.apply(shared, fast, context.coords)
-    return gradient_lib.squared_error(prediction, context.values)
-
-
-class _Gated(NamedTuple):
-  """Reconstruction error of z * fast, MSCN eq. 10."""
-
-  method: Method
-  gates: Gates
-
-  def gate(self, shared: PyTree, state: PyTree) -> PyTree:
-    """z * fast, sampled where there is noise and estimated where not."""
-    log_alpha = state.get("log_alpha", shared["log_alpha"])
-    distribution = self.gates.distribution
-    if shared["noise"]:
-      z = gates_lib.sample(log_alpha, shared["noise"], distribution)
-    else:
-      z = gates_lib.estimate(log_alpha, distribution)
-    return jax.tree.map(jnp.multiply, z, state["fast"])
-
-  def __call__(self, shared: PyTree, fast: PyTree, context: Context) -> Array:
-    values = self.gate(shared, fast)
+    values = self.values(shared, fast)
     prediction = self.method.apply(shared["shared"], values, context.coords)
     return gradient_lib.squared_error(prediction, context.values)
 

@@ -52,37 +52,67 @@ def post_adaptation(
     noise = method.noise(noise_key)
     num_signals = jax.tree.leaves(batch)[0].shape[0]
 
-    def one(key: Array, signal: PyTree) -> Array:
-      return method.adapt(key, params, noise, as_context(signal)).losses
+    def one(key: Array, signal: PyTree) -> tuple[Array, Metrics]:
+      adapted = method.adapt(key, params, noise, as_context(signal))
+      return adapted.losses, _of_signal(method, params, adapted.state)
 
     keys = jax.random.split(adapt_key, num_signals)
-    losses = loop.over_signals(one, task_tile=task_tile)(keys, batch)
+    losses, of_signals = loop.over_signals(one, task_tile=task_tile)(
+      keys, batch
+    )
     mean = jnp.mean(losses, axis=0)
     metrics = {
       "mse": mean[-1],
       "mse_before": mean[0],
       "psnr": -10 * jnp.mean(jnp.log10(losses[:, -1])),
     }
+    metrics |= _of_method(method, params)
+    metrics |= jax.tree.map(jnp.mean, of_signals)
     return mean[-1], (metrics, carry)
 
   return objective
 
 
+def _of_method(method: method_lib.Method, params: method_lib.Outer) -> Metrics:
+  """What the shared gates are like; nothing without gates."""
+  if method.gates is None:
+    return {}
+  open_ = gates_lib.open_gates(params.log_alpha, method.gates.distribution)
+  return {
+    "expected_l0": method.expected_l0(params, {}),
+    "open_gates": optax.tree.sum(open_).astype(jnp.float32),
+  }
+
+
+def _of_signal(
+  method: method_lib.Method, params: method_lib.Outer, state: PyTree
+) -> Metrics:
+  """The same of gates adapted to a signal (MSCN eq. 8); else nothing."""
+  if method.gates is None or "log_alpha" not in state:
+    return {}
+  open_ = gates_lib.open_gates(state["log_alpha"], method.gates.distribution)
+  return {
+    "expected_l0": method.expected_l0(params, state),
+    "open_gates": optax.tree.sum(open_).astype(jnp.float32),
+  }
+
+
 def with_l0_penalty(
   objective: Objective,
-  gates: method_lib.Gates,
   weight: penalty_lib.PenaltyWeight,
   *,
   num_values: int,
 ) -> Objective:
   """Adds lambda E[L0] / `num_values` to an objective (MSCN eqs. 6-8).
 
+  E[L0] is the objective's metric "expected_l0": that of the shared gates, or
+  the mean over signals of the gates adapted to each.
+
   The papers sum squared errors over the `num_values` = N C values of a signal;
   our reconstruction loss is their mean, so lambda is divided by their number.
 
   Args:
-    objective: what is penalised.
-    gates: the method's gates.
+    objective: what is penalised; its method must have gates.
     weight: lambda; its state is put beside the inner objective's carry, as
       `(carry, state)`.
     num_values: N C.
@@ -93,15 +123,15 @@ def with_l0_penalty(
   ) -> tuple[Array, tuple[Metrics, PyTree]]:
     inner_carry, state = carry
     loss, (metrics, inner_carry) = objective(key, params, inner_carry, batch)
-    expected = gates_lib.expected_l0(params.log_alpha, gates.distribution)
+    if "expected_l0" not in metrics:
+      raise ValueError(
+        "The objective has no expected number of gates to penalise; give its "
+        "method gates."
+      )
+    expected = metrics["expected_l0"]
     value = weight.value(state)
     state = weight.update(state, jax.lax.stop_gradient(expected))
-    open_ = gates_lib.open_gates(params.log_alpha, gates.distribution)
-    metrics = metrics | {
-      "expected_l0": expected,
-      "open_gates": optax.tree.sum(open_).astype(jnp.float32),
-      "penalty_weight": value,
-    }
+    metrics = metrics | {"penalty_weight": value}
     return loss + value * expected / num_values, (
       metrics,
       (inner_carry, state),

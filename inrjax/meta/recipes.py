@@ -4,6 +4,9 @@ COIN++   modulated(latent_dim=L, fixed rates)     thesis 5.2, eq. 5.9
 Functa   modulated(latent_dim=L, learned rates)   Dupont et al., 2022
 MSCN     modulated(gates=Gates(...))              Schwarz & Teh, eq. 10
 MAML     maml(...)                                Learnit
+Meta-SGD maml(learned rates)                      Li et al., 2017
+Meta-SparseINR  maml(prunable=True) and `pruned.with_pruning`
+MSCN in weights maml(gates=Gates(on="updates"))   Schwarz & Teh, eq. 9
 """
 
 import dataclasses
@@ -13,8 +16,8 @@ from typing import Any
 from inrjax.adapt import gradient as gradient_lib
 from inrjax.adapt import links
 from inrjax.meta import method as method_lib
+from inrjax.networks import fourier, siren
 from inrjax.networks import network as network_lib
-from inrjax.networks import siren
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,20 +95,35 @@ def modulated(
 
 def maml(
   *,
-  network: siren.SirenConfig,
+  network: siren.SirenConfig | fourier.FourierConfig,
   rates: InnerRates,
   num_steps: int = 2,
+  gates: method_lib.Gates | None = None,
+  prunable: bool = False,
   gradient: Callable[
     [gradient_lib.LossFn], gradient_lib.GradientFn
   ] = gradient_lib.mixed_mode,
 ) -> method_lib.Method:
-  """MAML over all weights from a learned start; Learnit for images."""
+  """Methods that adapt all weights and biases from a learned start.
+
+  Args:
+    network: the network, without modulations.
+    rates: inner learning rates; learned ones make it meta-SGD.
+    num_steps: inner steps S.
+    gates: L0 gates: on the updates, MSCN's sparse gradients (eq. 9); on the
+      values, its fully sparse network (appendix C).
+    prunable: keeps a mask that `pruned.with_pruning` changes (Meta-SparseINR).
+    gradient: how the inner gradient is differentiated; `first_order` makes it
+      FOMAML.
+  """
   return method_lib.Method(
-    network=network_lib.make_siren(network),
+    network=network_lib.make_network(network),
     fast_roles=("weight", "bias"),
     link=rates.link(),
     num_steps=num_steps,
     start=method_lib.learned_start,
     init_meta=rates.init_meta(),
+    init_mask=method_lib.full_mask if prunable else method_lib.no_mask,
+    gates=gates,
     gradient=gradient,
   )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import haiku as hk
 import jax.numpy as jnp
 
-from inrjax.networks import siren
+from inrjax.networks import fourier, siren
 from inrjax.types import Array, PyTree
 
 # The role of a Haiku parameter, by the exact name its module declares it under.
@@ -17,6 +17,7 @@ _ROLES = {
   "scale": "modulation",
   "readout": "modulation",
   "latent": "modulation",
+  "frequencies": "constant",
 }
 
 
@@ -29,7 +30,8 @@ class Network(NamedTuple):
     features: `(params, coords [N, D]) -> [N, width]`, the outputs of the last
       hidden layer.
     roles: `params -> tree of str` with the role of every parameter: `weight`,
-      `bias` or `modulation` (whatever belongs to one signal alone).
+      `bias`, `modulation` (whatever belongs to one signal alone) or `constant`
+      (drawn once and never trained).
   """
 
   init: Callable[[Array], PyTree]
@@ -48,10 +50,29 @@ def roles(params: PyTree) -> PyTree:
 
 def make_siren(config: siren.SirenConfig) -> Network:
   """A (modulated) SIREN as a `Network`."""
-  transformed = hk.without_apply_rng(hk.transform(siren.siren(config)))
+  return _coordinate_network(siren.siren(config), config.in_dim)
+
+
+def make_fourier(config: fourier.FourierConfig) -> Network:
+  """A Fourier feature network as a `Network`."""
+  return _coordinate_network(fourier.fourier(config), config.in_dim)
+
+
+def make_network(config: siren.SirenConfig | fourier.FourierConfig) -> Network:
+  """The network of a config, of whichever kind."""
+  if isinstance(config, fourier.FourierConfig):
+    return make_fourier(config)
+  return make_siren(config)
+
+
+def _coordinate_network(
+  forward: Callable[[Array], tuple[Array, Array]], in_dim: int
+) -> Network:
+  """A network from its Haiku function to values and features."""
+  transformed = hk.without_apply_rng(hk.transform(forward))
 
   def init(key: Array) -> PyTree:
-    return transformed.init(key, jnp.zeros((1, config.in_dim)))
+    return transformed.init(key, jnp.zeros((1, in_dim)))
 
   def apply(params: PyTree, coords: Array) -> Array:
     return transformed.apply(params, coords)[0]

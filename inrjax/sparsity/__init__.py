@@ -1,10 +1,19 @@
-"""L0 gates and the weight of their penalty.
+"""L0 gates, the weight of their penalty, and pruning by masks.
 
-The operations on gates and the kinds of penalty weight are named through their
-modules, `inrjax.sparsity.gates` and `inrjax.sparsity.penalty`.
+Operations are named through their modules: `inrjax.sparsity.gates`,
+`inrjax.sparsity.penalty`, `inrjax.sparsity.pruning`.
 """
 
 from inrjax.sparsity.gates import LOG_ALPHA_RANGE, HardConcrete
+from inrjax.sparsity.groups import PerParameter, PerUnit
 from inrjax.sparsity.penalty import PenaltyWeight
+from inrjax.sparsity.pruning import Schedule
 
-__all__ = ["LOG_ALPHA_RANGE", "HardConcrete", "PenaltyWeight"]
+__all__ = [
+  "LOG_ALPHA_RANGE",
+  "HardConcrete",
+  "PenaltyWeight",
+  "PerParameter",
+  "PerUnit",
+  "Schedule",
+]

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from inrjax.adapt import links
@@ -60,19 +61,23 @@ def test_outer_gradient_reaches_the_rates():
   np.testing.assert_allclose(grads["learning_rates"]["a"], -UPDATES["a"])
 
 
-def test_gated_sgd_is_equation_9():
+def test_gated_meta_sgd_is_equation_9():
   # Fails if the mask or the rate is left out.
   mask = {"a": jnp.array([0.0, 0.5]), "b": jnp.array([[1.0]])}
-  found = apply(links.gated_sgd(), rates(0.5) | {"mask": mask})
+  found = apply(
+    optax.chain(links.gate_updates(), links.meta_sgd()),
+    rates(0.5) | {"gates": mask},
+  )
   np.testing.assert_allclose(found["a"], [0.0, 0.5])
   np.testing.assert_allclose(found["b"], [[-1.5]])
 
 
-def test_a_mask_of_another_shape_is_seen():
-  # Fails if a mask may broadcast: one gate for what should have many.
-  mask = {"a": jnp.ones((1,)), "b": jnp.ones((1, 1))}
-  with pytest.raises(AssertionError):
-    apply(links.mask_updates(), {"mask": mask})
+def test_one_gate_may_serve_many_updates():
+  # Fails if group gates must first be written out for every parameter.
+  gates = {"a": jnp.full((1,), 0.5), "b": jnp.zeros((1, 1))}
+  found = apply(links.gate_updates(), {"gates": gates})
+  np.testing.assert_array_equal(found["a"], 0.5 * UPDATES["a"])
+  assert not np.any(found["b"]) and found["b"].shape == UPDATES["b"].shape
 
 
 def test_stop_gradients_stops_them():
@@ -85,7 +90,7 @@ def test_stop_gradients_stops_them():
 
 @pytest.mark.parametrize(
   ("link", "missing"),
-  [(links.meta_sgd(), "learning_rates"), (links.mask_updates(), "mask")],
+  [(links.meta_sgd(), "learning_rates"), (links.gate_updates(), "gates")],
 )
 @pytest.mark.parametrize("meta", [None, {}, {"other": 1}])
 def test_what_meta_lacks_is_named(link, missing, meta):

@@ -69,9 +69,7 @@ def test_penalty_adds_lambda_times_expected_l0(weight):
   params = METHOD.init(KEY)
   plain = meta.post_adaptation(METHOD, AS_CONTEXT)
   lam = penalty.constant(weight)
-  penalised = meta.with_l0_penalty(
-    plain, METHOD.gates, lam, num_values=SIDE * SIDE * 3
-  )
+  penalised = meta.with_l0_penalty(plain, lam, num_values=SIDE * SIDE * 3)
   base, _ = run(plain, params)
   loss, (metrics, _) = run(penalised, params, ((), lam.init()))
   expected = gates.expected_l0(params.log_alpha, METHOD.gates.distribution)
@@ -88,7 +86,7 @@ def test_penalty_closes_gates_and_touches_nothing_else():
   params = METHOD.init(KEY)
   plain = meta.post_adaptation(METHOD, AS_CONTEXT)
   lam = penalty.constant(1.0)
-  penalised = meta.with_l0_penalty(plain, METHOD.gates, lam, num_values=48)
+  penalised = meta.with_l0_penalty(plain, lam, num_values=48)
 
   def gradient_of(objective, carry):
     return jax.jit(jax.grad(lambda p: objective(KEY, p, carry, IMAGES)[0]))(
@@ -107,7 +105,7 @@ def test_the_controllers_state_is_carried():
   # Fails if the state that comes back is the one that went in.
   lam = penalty.controlled(5.0)
   objective = meta.with_l0_penalty(
-    meta.post_adaptation(METHOD, AS_CONTEXT), METHOD.gates, lam, num_values=48
+    meta.post_adaptation(METHOD, AS_CONTEXT), lam, num_values=48
   )
   params = METHOD.init(KEY)
   _, (metrics, (inner, state)) = run(objective, params, ((), lam.init()))
@@ -122,7 +120,7 @@ def test_training_reaches_the_requested_number_of_modulations():
   target = 9.0
   lam = penalty.controlled(target, initial=1e-3, gain=0.03)
   objective = meta.with_l0_penalty(
-    meta.post_adaptation(METHOD, AS_CONTEXT), METHOD.gates, lam, num_values=48
+    meta.post_adaptation(METHOD, AS_CONTEXT), lam, num_values=48
   )
   labels = meta.Outer("net", "net", "net", "gates")
   optimizer = train.make_optimizer(

@@ -1,0 +1,199 @@
+"""Pruning, in training and while a signal is fitted.
+
+Meta-SparseINR (Lee et al., 2021, algorithm 1) alternates meta-learning with
+pruning. Pruning is here a part of the outer optimiser, which moves the mask
+when its schedule says so: the loop, its checkpoints and its resumption stay as
+they are.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from inrjax.meta import method as method_lib
+from inrjax.sparsity import pruning
+from inrjax.types import Adapted, Array, Context, PyTree
+
+PRUNED_ROLES = ("weight",)
+
+
+class PruningState(NamedTuple):
+  """State of `with_pruning`.
+
+  Attributes:
+    steps_done: `[]` int32, outer steps.
+    inner: state of the optimiser.
+  """
+
+  steps_done: Array
+  inner: optax.OptState
+
+
+def with_pruning(
+  optimizer: optax.GradientTransformation,
+  method: method_lib.Method,
+  schedule: pruning.Schedule,
+  *,
+  score: pruning.Score = pruning.magnitude,
+  pruned_roles: tuple[str, ...] = PRUNED_ROLES,
+  key: Array,
+) -> optax.GradientTransformation:
+  """An outer optimiser that prunes when its schedule says so.
+
+  A round begins with the step after the last of the training before it, so the
+  parameters at step `schedule.steps[i]` are those of i rounds, retrained. What
+  is pruned is exactly zero from then on, whatever the optimiser's moments say.
+
+  Args:
+    optimizer: of `Outer`.
+    method: a method with `init_mask=full_mask` and a learned start.
+    schedule: when, and how much.
+    score: what is kept (`pruning.magnitude`, `pruning.chance`).
+    pruned_roles: what is pruned: weights, as in the paper's code, biases, or
+      both.
+    key: for scores by chance.
+
+  Raises:
+    ValueError: for a method without a mask, roles it does not adapt, or a
+      schedule that would empty the network.
+  """
+  roles = method.partition.roles
+  template = jax.eval_shape(method.init, jax.random.key(0))
+  if not template.mask or not template.fast:
+    raise ValueError(
+      "Pruning needs a mask and a learned start: init_mask=full_mask and "
+      "start=learned_start."
+    )
+  sizes = [
+    leaf.size
+    for module, leaves in template.mask.items()
+    for name, leaf in leaves.items()
+    if roles[module][name] in pruned_roles
+  ]
+  if not sizes:
+    raise ValueError(f"No fast parameter has a role of {pruned_roles}.")
+  kept = schedule.num_kept(sum(sizes), len(sizes))
+  steps = jnp.asarray(schedule.steps, jnp.int32)
+  counts = jnp.asarray(kept, jnp.int32)
+
+  def init(params: method_lib.Outer) -> PruningState:
+    return PruningState(jnp.zeros((), jnp.int32), optimizer.init(params))
+
+  def prune(count: Array, params: method_lib.Outer) -> PyTree:
+    index = jnp.argmax(steps == count)
+    return pruning.keep_largest(
+      params.mask,
+      score(jax.random.fold_in(key, index), params.fast),
+      counts[index],
+      roles=roles,
+      pruned_roles=pruned_roles,
+    )
+
+  def update(
+    grads: method_lib.Outer,
+    state: PruningState,
+    params: method_lib.Outer | None = None,
+  ) -> tuple[method_lib.Outer, PruningState]:
+    if params is None:
+      raise ValueError("Pruning needs the parameters: update(.., params).")
+    updates, inner = optimizer.update(grads, state.inner, params)
+    mask = params.mask
+    if kept:
+      mask = jax.lax.cond(
+        jnp.any(steps == state.steps_done),
+        prune,
+        lambda count, params: params.mask,
+        state.steps_done,
+        params,
+      )
+    fast = jax.tree.map(
+      lambda m, update, old: jnp.where(m == 0, -old, update),
+      mask,
+      updates.fast,
+      params.fast,
+    )
+    moved = jax.tree.map(jnp.subtract, mask, params.mask)
+    return updates._replace(fast=fast, mask=moved), PruningState(
+      state.steps_done + 1, inner
+    )
+
+  return optax.GradientTransformation(init, update)
+
+
+def go_on(start: PyTree, adapted: PyTree) -> PyTree:
+  """Fitting goes on from where the round ended (MAML+IMP)."""
+  del start
+  return adapted
+
+
+def rewind(start: PyTree, adapted: PyTree) -> PyTree:
+  """Fitting begins anew (winning tickets, Frankle & Carbin)."""
+  del adapted
+  return start
+
+
+def fit_pruned(
+  method: method_lib.Method,
+  key: Array,
+  outer: method_lib.Outer,
+  context: Context,
+  *,
+  num_kept: tuple[int, ...],
+  pruned_roles: tuple[str, ...] = PRUNED_ROLES,
+  after_round: Callable[[PyTree, PyTree], PyTree] = go_on,
+) -> tuple[Adapted, PyTree]:
+  """Fits one signal, pruning by magnitude between rounds of fitting.
+
+  With one round it is MAML+OneShot, with t rounds MAML+IMP (section 5.1 of
+  Meta-SparseINR), with `rewind` the search for a winning ticket (5.3). The
+  optimiser's moments begin anew with each round.
+
+  Args:
+    method: its link and `num_steps` are those of each of the rounds + 1 parts.
+    key: for the selection of points.
+    outer: what meta-learning gave; a mask of ones where it has none.
+    context: the signal.
+    num_kept: parameters of the pruned roles left after each round.
+    pruned_roles: what is pruned.
+    after_round: `(start, adapted) -> state` where the next part begins.
+
+  Returns:
+    The result of the last part, with the losses of all parts,
+    `[rounds + 1, S + 1]`, and the signal's mask.
+  """
+  fast = method.initial_fast(outer)
+  full = outer.mask or method_lib.full_mask(fast)
+  start = {"fast": fast}
+
+  def part(key: Array, state: PyTree, mask: PyTree) -> Adapted:
+    return method.adapt(
+      key, outer._replace(mask=mask), {}, context, start=state
+    )
+
+  def round_(carry: tuple[PyTree, PyTree], step: tuple[Array, Array]):  # type: ignore[no-untyped-def]
+    state, mask = carry
+    key, kept = step
+    adapted = part(key, state, mask)
+    mask = pruning.keep_largest(
+      mask,
+      pruning.magnitude(key, adapted.state["fast"]),
+      kept,
+      roles=method.partition.roles,
+      pruned_roles=pruned_roles,
+    )
+    return (after_round(start, adapted.state), mask), adapted.losses
+
+  *keys, last_key = jax.random.split(key, len(num_kept) + 1)
+  state, mask, losses = start, full, jnp.zeros((0, method.num_steps + 1))
+  if num_kept:
+    (state, mask), losses = jax.lax.scan(
+      round_,
+      (start, full),
+      (jnp.stack(keys), jnp.asarray(num_kept, jnp.int32)),
+    )
+  last = part(last_key, state, mask)
+  losses = jnp.concatenate([losses, last.losses[None]])
+  return Adapted(last.fast, losses, last.state), mask
