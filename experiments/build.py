@@ -16,10 +16,11 @@ from inrjax import train
 from inrjax.adapt import gradient
 from inrjax.coords import grid, images
 from inrjax.meta import method as method_lib
-from inrjax.meta import objectives, recipes
+from inrjax.meta import objectives, pruned, recipes
 from inrjax.networks import network as network_lib
-from inrjax.networks import siren, warm_start
+from inrjax.networks import fourier, siren, warm_start
 from inrjax.sparsity import gates as gates_lib
+from inrjax.sparsity import groups, pruning
 from inrjax.sparsity import penalty as penalty_lib
 from inrjax.types import Context, PyTree
 
@@ -36,6 +37,9 @@ _PENALTIES = {
   "ramped": penalty_lib.ramped,
   "controlled": penalty_lib.controlled,
 }
+_NETWORKS = {"siren": siren.SirenConfig, "fourier": fourier.FourierConfig}
+_GROUPINGS = {"parameter": groups.PerParameter, "unit": groups.PerUnit}
+_SCORES = {"magnitude": pruning.magnitude, "chance": pruning.chance}
 _ON_NONFINITE = {"stop": lambda: train.stop, "restore": train.RestoreLastGood}
 
 
@@ -96,8 +100,22 @@ def make_as_context(
 
 
 def make_network(config: Section) -> siren.SirenConfig:
-  """The network's shape (section `network`)."""
+  """The shape of a SIREN (section `network`)."""
   return siren.SirenConfig(**config["network"])
+
+
+def make_any_network(
+  config: Section,
+) -> siren.SirenConfig | fourier.FourierConfig:
+  """The network's shape (section `network`), a SIREN unless `kind` differs."""
+  network = dict(config["network"])
+  kind = network.pop("kind", "siren")
+  return choose(_NETWORKS, kind, "network.kind")(**network)
+
+
+def adapts_weights(config: Section) -> bool:
+  """Whether weights are fast: a network without modulations has nothing else."""
+  return not config["network"].get("modulate")
 
 
 def make_rates(config: Section) -> recipes.InnerRates:
@@ -114,19 +132,59 @@ def make_gates(config: Section) -> method_lib.Gates | None:
   gates = dict(config["gates"])
   del gates["penalty"]  # It belongs to the objective.
   distribution = gates_lib.HardConcrete(**gates.pop("distribution"))
-  return method_lib.Gates(distribution=distribution, **gates)
+  grouping = dict(gates.pop("grouping", {"kind": "parameter"}))
+  make_grouping = choose(
+    _GROUPINGS, grouping.pop("kind"), "gates.grouping.kind"
+  )
+  return method_lib.Gates(
+    distribution=distribution, grouping=make_grouping(**grouping), **gates
+  )
 
 
 def make_method(config: Section) -> method_lib.Method:
   """The meta-learning method in training."""
   inner = config["inner"]
-  return recipes.modulated(
-    network=make_network(config),
-    rates=make_rates(config),
-    gates=make_gates(config),
-    num_steps=inner["num_steps"],
-    gradient=choose(_GRADIENTS, inner["gradient"], "inner.gradient"),
-  )
+  common = {
+    "rates": make_rates(config),
+    "gates": make_gates(config),
+    "num_steps": inner["num_steps"],
+    "gradient": choose(_GRADIENTS, inner["gradient"], "inner.gradient"),
+  }
+  if adapts_weights(config):
+    return recipes.maml(
+      network=make_any_network(config), prunable="prune" in config, **common
+    )
+  return recipes.modulated(network=make_network(config), **common)
+
+
+def make_schedule(config: Section) -> pruning.Schedule | None:
+  """When pruning happens (section `prune`), or None without that section."""
+  if "prune" not in config:
+    return None
+  prune = dict(config["prune"])
+  for name in ("score", "roles"):  # `make_problem` takes them.
+    del prune[name]
+  return pruning.Schedule(**prune)
+
+
+def milestones(config: Section) -> tuple[int, ...]:
+  """Steps whose checkpoints are evaluated: the end of every level of sparsity.
+
+  Raises:
+    ValueError: if no checkpoint is written at one of them.
+  """
+  schedule, every = make_schedule(config), config["train"]["checkpoint_every"]
+  last = config["train"]["num_steps"]
+  if schedule is None:
+    return (last,)
+  steps = tuple(s for s in (*schedule.steps, schedule.num_steps) if s <= last)
+  missed = [s for s in steps if s % every and s != last]
+  if missed:
+    raise ValueError(
+      f"The levels of sparsity end at steps {missed}, between two checkpoints; "
+      f"train.checkpoint_every is {every}: choose one that divides them."
+    )
+  return steps
 
 
 def make_problem(config: Section, method: method_lib.Method) -> Problem:
@@ -157,6 +215,17 @@ def make_problem(config: Section, method: method_lib.Method) -> Problem:
     )
     carry = ((), weight.init())
   optimizer = _make_optimizer(method, **outer)
+  schedule = make_schedule(config)
+  if schedule is not None:
+    prune = config["prune"]
+    optimizer = pruned.with_pruning(
+      optimizer,
+      method,
+      schedule,
+      score=choose(_SCORES, prune["score"], "prune.score"),
+      pruned_roles=tuple(prune["roles"]),
+      key=jax.random.fold_in(init_key, 1),
+    )
   state = train.init_state(train_key, params, optimizer, carry=carry)
   return Problem(objective, optimizer, state)
 

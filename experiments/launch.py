@@ -22,7 +22,7 @@ import numpy as np
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from experiments import build, coin, evaluation, export
+from experiments import build, coin, evaluation, export, weights
 from inrjax import data, train
 from inrjax.evaluate import files
 from inrjax.meta import method as method_lib
@@ -112,10 +112,12 @@ class Run:
   def measure(self) -> None:
     """Writes and prints rates and distortions on the test images."""
     images = self._images("test", self.config["evaluate"]["num_images"])
-    if "outer" in self.config:
-      record = self._evaluate_method(images)
-    else:
+    if "outer" not in self.config:
       record = coin.evaluate_images(self.config, images)
+    elif build.adapts_weights(self.config):
+      record = self._evaluate_weights(images)
+    else:
+      record = self._evaluate_method(images)
     record["num_images"] = len(images)
     if parallel.is_primary():
       with files.replacing(self.workdir / evaluation.RESULTS) as path:
@@ -167,6 +169,14 @@ class Run:
       ),
     }
 
+  def _evaluate_weights(self, images: Sequence[np.ndarray]) -> dict[str, Any]:
+    method = build.make_method(self.config)
+    outers = {
+      step: self._trained(method, step=step)
+      for step in build.milestones(self.config)
+    }
+    return weights.evaluate_images(self.config, method, outers, images)
+
   def _adapter(
     self,
     method: method_lib.Method,
@@ -197,10 +207,14 @@ class Run:
 
     return validation
 
-  def _trained(self, method: method_lib.Method) -> method_lib.Outer:
+  def _trained(
+    self, method: method_lib.Method, *, step: int | None = None
+  ) -> method_lib.Outer:
     problem = build.make_problem(self.config, method)
+    if not self.config["train"]["num_steps"]:
+      return problem.state.params  # "Scratch": no meta-learning.
     checkpointer = self._checkpointer(self.config["train"]["keep_checkpoints"])
-    restored = checkpointer.restore(problem.state)
+    restored = checkpointer.restore(problem.state, step=step)
     if restored is None:
       raise SystemExit(
         f"There is no checkpoint in {self.workdir}; train first, with "
@@ -210,7 +224,11 @@ class Run:
     return restored.state.params
 
   def _checkpointer(self, keep: int) -> train.Checkpointer:
-    return train.Checkpointer(self.workdir / "checkpoints", keep=keep)
+    return train.Checkpointer(
+      self.workdir / "checkpoints",
+      keep=keep,
+      milestones=build.milestones(self.config),
+    )
 
   def _cut(self) -> evaluation.Cut:
     signal = self.config["signal"]

@@ -14,7 +14,7 @@ import pathlib
 import re
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -61,13 +61,20 @@ class Checkpointer:
   and the folder has to be visible to all.
   """
 
-  def __init__(self, directory: str | os.PathLike[str], *, keep: int = 3):
+  def __init__(
+    self,
+    directory: str | os.PathLike[str],
+    *,
+    keep: int = 3,
+    milestones: Collection[int] = (),
+  ):
     """Opens a folder of checkpoints.
 
     Args:
       directory: made if missing.
       keep: how many to keep, at least 1; with 2 or more there is one to go
         back to when the newest is damaged.
+      milestones: steps whose checkpoints are kept besides.
 
     Raises:
       ValueError: for `keep` below 1.
@@ -78,6 +85,7 @@ class Checkpointer:
     # Orbax wants an absolute path.
     self._directory = pathlib.Path(directory).absolute()
     self._keep = keep
+    self._milestones = frozenset(milestones)
     try:
       self._directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -124,22 +132,36 @@ class Checkpointer:
         f"Cause: {failure or 'reported by the first process'}"
       ) from failure
 
-  def restore(self, target: step_lib.TrainState) -> Restored | None:
-    """The newest checkpoint that is whole.
+  def restore(
+    self, target: step_lib.TrainState, *, step: int | None = None
+  ) -> Restored | None:
+    """The newest checkpoint that is whole, or that of a step.
 
-    A damaged one is passed over with a `CorruptCheckpointWarning`.
+    When the newest is asked for, a damaged one is passed over with a
+    `CorruptCheckpointWarning`.
 
     Args:
       target: a state with the structure, shapes and types to expect.
+      step: a step of `steps()`; None is the newest.
 
     Returns:
       What was saved, or None in an empty folder.
 
     Raises:
-      CheckpointError: if all are damaged, one fits another structure, or the
-        processes do not see the same.
+      CheckpointError: if all are damaged, there is none of the step or it is
+        damaged, one fits another structure, or the processes do not see the
+        same.
     """
-    step = self._newest_whole()
+    if step is None:
+      step = self._newest_whole()
+    else:
+      problem = (
+        _damage(self.path(step)) if step in self.steps() else "it is missing"
+      )
+      if problem is not None:
+        raise CheckpointError(
+          f"The checkpoint {self.path(step)} cannot be used: {problem}."
+        )
     if not parallel.all_equal(-1 if step is None else step):
       raise CheckpointError(
         f"The processes find different checkpoints in {self._directory}; "
@@ -192,7 +214,8 @@ class Checkpointer:
     os.replace(partial, final)
     partial.parent.rmdir()
     for step in self.steps()[: -self._keep]:
-      shutil.rmtree(self.path(step))
+      if step not in self._milestones:
+        shutil.rmtree(self.path(step))
 
   def _read(self, path: pathlib.Path, target: step_lib.TrainState) -> Restored:
     arrays = _named_arrays(target)
