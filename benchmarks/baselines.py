@@ -11,17 +11,19 @@ import optax
 from benchmarks import case as case_lib
 from benchmarks import compiled as compiled_lib
 from benchmarks import side as side_lib
-from inrjax.types import Array
+from inrjax.types import Array, PyTree
 
 
 def network(
   case: case_lib.Case,
   params: case_lib.Parameters,
-  latent: Array,
+  latent: Array | None,
   coords: Array,
 ) -> Array:
-  """Values `[N, 3]` of the latent-modulated SIREN."""
-  shifts = (latent @ params.latent_map).reshape(case.depth, case.width)
+  """Values `[N, 3]` of the SIREN, latent-modulated if there is a latent."""
+  shifts = jnp.zeros((case.depth, 1))
+  if case.latent_dim:
+    shifts = (latent @ params.latent_map).reshape(case.depth, case.width)
   h = coords
   for w, b, shift in zip(params.weights, params.biases, shifts, strict=True):
     h = jnp.sin(case.w0 * (h @ w + b + shift))
@@ -35,13 +37,16 @@ def fit(
   coords = jnp.asarray(case_lib.coordinates(case))
   values = image.reshape(-1, 3)
 
-  def loss_fn(latent: Array) -> Array:
-    return jnp.mean((network(case, params, latent, coords) - values) ** 2)
+  def loss_fn(fast: PyTree) -> Array:
+    weights, latent = (params, fast) if case.latent_dim else (fast, None)
+    return jnp.mean((network(case, weights, latent, coords) - values) ** 2)
 
-  latent = jnp.zeros(case.latent_dim)
+  fast = jnp.zeros(case.latent_dim) if case.latent_dim else params
   for _ in range(case.num_steps):
-    latent = latent - case.inner_rate * jax.grad(loss_fn)(latent)
-  return loss_fn(latent)
+    fast = jax.tree.map(
+      lambda p, g: p - case.inner_rate * g, fast, jax.grad(loss_fn)(fast)
+    )
+  return loss_fn(fast)
 
 
 def outer_loss(

@@ -17,7 +17,8 @@ class Case:
   Attributes:
     depth: sine layers; a linear readout follows.
     width: units of each.
-    latent_dim: length of the latent vector, mapped linearly to the shifts.
+    latent_dim: length of the latent vector, mapped linearly to the shifts; 0
+      for no latent: all weights and biases are adapted (MAML).
     num_images: images in a batch.
     side: height and width of an image.
     num_steps: inner steps.
@@ -49,7 +50,8 @@ class Parameters(NamedTuple):
     biases: of the sine layers, each `[width]`.
     out_weight: `[width, 3]`.
     out_bias: `[3]`.
-    latent_map: `[latent_dim, depth * width]`, from the latent to the shifts.
+    latent_map: `[latent_dim, depth * width]`, from the latent to the shifts;
+      empty where nothing is modulated.
   """
 
   weights: list[np.ndarray]
@@ -79,7 +81,7 @@ def initial_parameters(case: Case) -> Parameters:
     out_bias=np.full((3,), 0.5, np.float32),
     latent_map=uniform(
       (case.latent_dim, case.depth * case.width),
-      1 / math.sqrt(case.latent_dim),
+      1 / math.sqrt(max(case.latent_dim, 1)),
     ),
   )
 

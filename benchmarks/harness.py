@@ -229,13 +229,12 @@ def _task_tile(text: str) -> int | None:
 
 
 def parse(
-  task: str, description: str | None, *, num_steps: int
+  program: str, description: str | None, defaults: case_lib.Case
 ) -> argparse.Namespace:
   """Reads the flags; each field of `Case` is one."""
   parser = argparse.ArgumentParser(
-    prog=f"python -m benchmarks.{task}", description=description
+    prog=f"python -m benchmarks.{program}", description=description
   )
-  defaults = case_lib.Case(num_steps=num_steps)
   for field in dataclasses.fields(defaults):
     default = getattr(defaults, field.name)
     if field.name == "task_tile":
@@ -262,7 +261,8 @@ def main(
   task: str,
   description: str | None,
   *,
-  num_steps: int,
+  defaults: case_lib.Case,
+  program: str | None = None,
   memory_at: Sequence[int] = (),
 ) -> None:
   """Measures, prints the table, and a JSON object for each baseline.
@@ -270,11 +270,12 @@ def main(
   Args:
     task: `train_step` or `encode`.
     description: what `--help` says.
-    num_steps: default number of inner steps.
+    defaults: the case where no flag says otherwise.
+    program: the benchmark's own name, where it differs from the task's.
     memory_at: numbers of inner steps at which our program is also compiled, to
       see whether its temporaries grow with them.
   """
-  args = parse(task, description, num_steps=num_steps)
+  args = parse(program or task, description, defaults)
   names = [field.name for field in dataclasses.fields(case_lib.Case)]
   case = case_lib.Case(**{name: getattr(args, name) for name in names})
   baselines = args.baselines

@@ -1,5 +1,7 @@
 """Our side: the library as a user calls it."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,16 +15,16 @@ from inrjax.types import Adapted, Array
 
 
 def method(case: case_lib.Case) -> meta.Method:
-  """COIN++: a latent mapped linearly to shifts, adapted by plain descent."""
+  """COIN++, or MAML where there is no latent; plain descent in both."""
+  siren = networks.SirenConfig(depth=case.depth, width=case.width, w0=case.w0)
+  rates = meta.InnerRates(case.inner_rate, case.inner_rate)
+  if not case.latent_dim:
+    return meta.maml(network=siren, rates=rates, num_steps=case.num_steps)
   return meta.modulated(
-    network=networks.SirenConfig(
-      depth=case.depth,
-      width=case.width,
-      w0=case.w0,
-      modulate=("shift",),
-      latent_dim=case.latent_dim,
+    network=dataclasses.replace(
+      siren, modulate=("shift",), latent_dim=case.latent_dim
     ),
-    rates=meta.InnerRates(case.inner_rate, case.inner_rate),
+    rates=rates,
     num_steps=case.num_steps,
   )
 
@@ -35,16 +37,20 @@ def outer(case: case_lib.Case, parameters: case_lib.Parameters) -> meta.Outer:
   """
   template = jax.eval_shape(method(case).init, jax.random.key(0))
   p = parameters
-  shared = {
+  weights = {
     "first": {"w": p.weights[0], "b": p.biases[0]},
     "__layer_stack_with_per_layer/hidden": {
       "w": np.stack(p.weights[1:]),
       "b": np.stack(p.biases[1:]),
     },
-    "latent_map_shift": {"w": p.latent_map},
     "~": {"w": p.out_weight, "b": p.out_bias},
   }
-  result = template._replace(shared=jax.tree.map(jnp.asarray, shared))
+  weights = jax.tree.map(jnp.asarray, weights)
+  if case.latent_dim:
+    latent_map = {"latent_map_shift": {"w": jnp.asarray(p.latent_map)}}
+    result = template._replace(shared=weights | latent_map)
+  else:
+    result = template._replace(fast=weights)
   if jax.tree.map(jnp.shape, result) != jax.tree.map(jnp.shape, template):
     raise ValueError(
       "The network's parameters are not those of the benchmark: "

@@ -1,101 +1,137 @@
 """Baseline (b): plain PyTorch in the style of the published COIN++ code.
 
 One latent per image of the batch, shifts from one matrix product, the inner
-gradient with `create_graph=True`, the outer one by `backward`.
+gradient with `create_graph=True`, the outer one by `backward`; without a latent
+MAML, image by image.
 """
+
+from typing import NamedTuple
 
 import torch
 
 from benchmarks import case as case_lib
 from benchmarks import side as side_lib
 
-
-class Siren(torch.nn.Module):
-  """The latent-modulated SIREN for a batch of images."""
-
-  def __init__(
-    self, case: case_lib.Case, parameters: case_lib.Parameters
-  ) -> None:
-    super().__init__()
-    self._case = case
-
-    def as_list(arrays: list) -> torch.nn.ParameterList:  # type: ignore[type-arg]
-      return torch.nn.ParameterList([torch.tensor(a) for a in arrays])
-
-    # Kept as [fan out, fan in], the layout of torch.nn.Linear.
-    self.weights = as_list([w.T.copy() for w in parameters.weights])
-    self.biases = as_list(parameters.biases)
-    self.out_weight = torch.nn.Parameter(
-      torch.tensor(parameters.out_weight.T.copy())
-    )
-    self.out_bias = torch.nn.Parameter(torch.tensor(parameters.out_bias))
-    self.latent_map = torch.nn.Parameter(
-      torch.tensor(parameters.latent_map.T.copy())
-    )
-
-  def forward(
-    self, coords: torch.Tensor, latents: torch.Tensor
-  ) -> torch.Tensor:
-    """Values `[B, N, 3]` at `[B, N, 2]` for latents `[B, L]`."""
-    linear = torch.nn.functional.linear
-    shifts = linear(latents, self.latent_map)
-    h = coords
-    for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-      start = i * self._case.width
-      shift = shifts[:, None, start : start + self._case.width]
-      h = torch.sin(self._case.w0 * (linear(h, w, b) + shift))
-    return linear(h, self.out_weight, self.out_bias)
+# The published code's list of tensors, in `torch.nn.Linear`'s layout: weights
+# `[fan out, fan in]` and biases by turns, first layer to readout.
+Tensors = list[torch.Tensor]
 
 
-def _losses(
-  model: Siren,
-  coords: torch.Tensor,
-  latents: torch.Tensor,
-  values: torch.Tensor,
-) -> torch.Tensor:
-  """Mean squared error of each image, `[B]`."""
-  return ((model(coords, latents) - values) ** 2).mean(dim=(1, 2))
+class Problem(NamedTuple):
+  """What is fitted.
+
+  Attributes:
+    tensors: the network's.
+    latent_map: `[depth * width, latent_dim]`.
+    coords: `[N, 2]`.
+    values: `[B, N, 3]`.
+  """
+
+  tensors: Tensors
+  latent_map: torch.Tensor
+  coords: torch.Tensor
+  values: torch.Tensor
 
 
-def fit(
+def network(
   case: case_lib.Case,
-  model: Siren,
+  tensors: Tensors,
   coords: torch.Tensor,
-  values: torch.Tensor,
-  *,
-  create_graph: bool,
+  shifts: torch.Tensor | None,
 ) -> torch.Tensor:
-  """Latents `[B, L]` after the inner loop."""
+  """Values `[..., N, 3]` at `[..., N, 2]` with shifts `[B, depth * width]`."""
+  h = coords
+  for i in range(case.depth):
+    h = torch.nn.functional.linear(h, *tensors[2 * i : 2 * i + 2])
+    if shifts is not None:
+      start = i * case.width
+      h = h + shifts[:, None, start : start + case.width]
+    h = torch.sin(case.w0 * h)
+  return torch.nn.functional.linear(h, *tensors[-2:])
+
+
+def _modulated_losses(
+  case: case_lib.Case, problem: Problem, *, create_graph: bool
+) -> torch.Tensor:
+  """COIN++: one latent per image of the batch, `[B]`."""
+
+  def losses(latents: torch.Tensor) -> torch.Tensor:
+    shifts = torch.nn.functional.linear(latents, problem.latent_map)
+    coords = problem.coords.expand(case.num_images, -1, -1)
+    found = network(case, problem.tensors, coords, shifts)
+    return ((found - problem.values) ** 2).mean(dim=(1, 2))
+
   latents = torch.zeros(case.num_images, case.latent_dim, requires_grad=True)
   for _ in range(case.num_steps):
     # The sum over images leaves each latent the gradient of its own image.
-    loss = _losses(model, coords, latents, values).sum()
-    (grads,) = torch.autograd.grad(loss, latents, create_graph=create_graph)
+    (grads,) = torch.autograd.grad(
+      losses(latents).sum(), latents, create_graph=create_graph
+    )
     latents = latents - case.inner_rate * grads
     if not create_graph:
       latents = latents.detach().requires_grad_()
-  return latents
+  with torch.set_grad_enabled(create_graph):
+    return losses(latents)
 
 
-def _problem(
-  case: case_lib.Case,
-) -> tuple[Siren, torch.Tensor, torch.Tensor]:
-  model = Siren(case, case_lib.initial_parameters(case))
-  points = torch.tensor(case_lib.coordinates(case))
-  coords = points.expand(case.num_images, -1, -1).contiguous()
-  values = torch.tensor(case_lib.images(case)).flatten(1, 2)
-  return model, coords, values
+def _maml_losses(
+  case: case_lib.Case, problem: Problem, *, create_graph: bool
+) -> torch.Tensor:
+  """MAML: a copy of all tensors for each image, one image after another."""
+
+  def fit(values: torch.Tensor) -> torch.Tensor:
+    def loss(tensors: Tensors) -> torch.Tensor:
+      found = network(case, tensors, problem.coords, None)
+      return ((found - values) ** 2).mean()
+
+    fast = problem.tensors
+    if not create_graph:
+      fast = [t.detach().requires_grad_() for t in fast]
+    for _ in range(case.num_steps):
+      grads = torch.autograd.grad(loss(fast), fast, create_graph=create_graph)
+      fast = [t - case.inner_rate * g for t, g in zip(fast, grads, strict=True)]
+      if not create_graph:
+        fast = [t.detach().requires_grad_() for t in fast]
+    with torch.set_grad_enabled(create_graph):
+      return loss(fast)
+
+  return torch.stack([fit(values) for values in problem.values])
+
+
+def _losses(
+  case: case_lib.Case, problem: Problem, *, create_graph: bool
+) -> torch.Tensor:
+  """Mean squared error of each image after adaptation, `[B]`."""
+  fit = _modulated_losses if case.latent_dim else _maml_losses
+  return fit(case, problem, create_graph=create_graph)
+
+
+def _problem(case: case_lib.Case) -> Problem:
+  p = case_lib.initial_parameters(case)
+  arrays = []
+  for w, b in zip(
+    [*p.weights, p.out_weight], [*p.biases, p.out_bias], strict=True
+  ):
+    arrays += [w.T.copy(), b]
+  return Problem(
+    [torch.tensor(a, requires_grad=True) for a in arrays],
+    torch.tensor(p.latent_map.T.copy(), requires_grad=True),
+    torch.tensor(case_lib.coordinates(case)),
+    torch.tensor(case_lib.images(case)).flatten(1, 2),
+  )
 
 
 def train_step(case: case_lib.Case) -> side_lib.Side:
   """A training step: adapt, outer gradient, Adam."""
-  model, coords, values = _problem(case)
-  optimizer = torch.optim.Adam(model.parameters(), lr=case.outer_rate)
+  problem = _problem(case)
+  learned = [*problem.tensors]
+  if case.latent_dim:
+    learned.append(problem.latent_map)
+  optimizer = torch.optim.Adam(learned, lr=case.outer_rate)
 
   def run() -> float:
     optimizer.zero_grad()
-    latents = fit(case, model, coords, values, create_graph=True)
-    loss = _losses(model, coords, latents, values).mean()
+    loss = _losses(case, problem, create_graph=True).mean()
     loss.backward()
     optimizer.step()
     return loss.item()
@@ -105,12 +141,11 @@ def train_step(case: case_lib.Case) -> side_lib.Side:
 
 def encode(case: case_lib.Case) -> side_lib.Side:
   """Test-time adaptation of a batch, without an outer gradient."""
-  model, coords, values = _problem(case)
-  model.requires_grad_(False)
+  problem = _problem(case)
+  for tensor in (*problem.tensors, problem.latent_map):
+    tensor.requires_grad_(False)
 
   def run() -> float:
-    latents = fit(case, model, coords, values, create_graph=False)
-    with torch.no_grad():
-      return _losses(model, coords, latents, values).mean().item()
+    return _losses(case, problem, create_graph=False).mean().item()
 
   return side_lib.Side(run, None)

@@ -17,13 +17,15 @@ from inrjax.types import Context
 CASE = case_lib.Case(
   depth=3, width=8, latent_dim=4, num_images=3, side=4, num_steps=3, w0=10.0
 )
+MAML = dataclasses.replace(CASE, latent_dim=0)
 
 
+@pytest.mark.parametrize("case", [CASE, MAML], ids=["latent", "maml"])
 @pytest.mark.parametrize("task_tile", [1, 2, None])
-def test_training_has_the_same_loss_and_gradient(task_tile):
+def test_training_has_the_same_loss_and_gradient(case, task_tile):
   # Fails if a side leaves out a term, an inner step or an image. The baseline
   # broadcasts as its users do.
-  case = dataclasses.replace(CASE, task_tile=task_tile)
+  case = dataclasses.replace(case, task_tile=task_tile)
   parameters = case_lib.initial_parameters(case)
   batch = jnp.asarray(case_lib.images(case))
   objective = ours.objective(case)
@@ -45,25 +47,27 @@ def test_training_has_the_same_loss_and_gradient(task_tile):
     assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(other)
 
 
+@pytest.mark.parametrize("case", [CASE, MAML], ids=["latent", "maml"])
 @pytest.mark.parametrize("task", ["train_step", "encode"])
-def test_sides_agree_run_after_run(task):
+def test_sides_agree_run_after_run(case, task):
   # Fails if an update is left out: the loss would then stay.
   with jax.numpy_rank_promotion("allow"):
-    mine, theirs = (getattr(m, task)(CASE) for m in (ours, baselines))
+    mine, theirs = (getattr(m, task)(case) for m in (ours, baselines))
     pairs = [(mine.run(), theirs.run()) for _ in range(3)]
   np.testing.assert_allclose(*np.transpose(pairs), rtol=1e-4)
   assert (pairs[0] == pairs[1]) == (task == "encode")
   assert mine.temporaries > 0 and theirs.temporaries > 0
 
 
+@pytest.mark.parametrize("case", [CASE, MAML], ids=["latent", "maml"])
 @pytest.mark.parametrize("task", ["train_step", "encode"])
-def test_pytorch_agrees(task):
+def test_pytorch_agrees(case, task):
   pytest.importorskip("torch", reason="PyTorch is not installed.")
   from benchmarks import torch_baseline
 
   with jax.numpy_rank_promotion("allow"):
-    mine = getattr(ours, task)(CASE)
-    theirs = getattr(torch_baseline, task)(CASE)
+    mine = getattr(ours, task)(case)
+    theirs = getattr(torch_baseline, task)(case)
     pairs = [(mine.run(), theirs.run()) for _ in range(3)]
   np.testing.assert_allclose(*np.transpose(pairs), rtol=1e-4)
 
