@@ -8,11 +8,19 @@ from inrjax.coords.patches import (
   pad_to_multiple,
   to_patches,
 )
-from inrjax.coords.select import Select, full_context, random_points
+from inrjax.coords.select import (
+  Select,
+  full_context,
+  random_points,
+  top_error,
+  top_gradient_norm,
+)
+from inrjax.coords.video import frame_context, voxel_context
 
 __all__ = [
   "Select",
   "coordinate_grid",
+  "frame_context",
   "from_patches",
   "full_context",
   "grid_shape",
@@ -20,4 +28,7 @@ __all__ = [
   "pad_to_multiple",
   "random_points",
   "to_patches",
+  "top_error",
+  "top_gradient_norm",
+  "voxel_context",
 ]

@@ -1,5 +1,6 @@
 """Methods as values, their recipes, and what the outer optimiser sees."""
 
+from inrjax.meta.bootstrap import Target, bootstrapped
 from inrjax.meta.method import (
   Gates,
   Method,
@@ -25,7 +26,9 @@ __all__ = [
   "Method",
   "Objective",
   "Outer",
+  "Target",
   "UniformRates",
+  "bootstrapped",
   "fit_pruned",
   "full_mask",
   "learned_start",

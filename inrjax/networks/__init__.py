@@ -5,6 +5,7 @@ the names of their modules and are reached through them.
 """
 
 from inrjax.networks.fourier import FourierConfig
+from inrjax.networks.nerv import NervConfig, make_nerv
 from inrjax.networks.network import (
   Network,
   make_fourier,
@@ -18,11 +19,13 @@ from inrjax.networks.warm_start import fit_basis, principal_components
 __all__ = [
   "MODULATIONS",
   "FourierConfig",
+  "NervConfig",
   "Network",
   "Partition",
   "SirenConfig",
   "fit_basis",
   "make_fourier",
+  "make_nerv",
   "make_network",
   "make_partition",
   "make_siren",

@@ -1,0 +1,73 @@
+"""Reptile: the start moves towards where the fits end (Nichol et al., 2018).
+
+The outer gradient is start - mean adapted (section 2), that of half the mean
+squared distance of the start from constants; no inner step is differentiated.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from inrjax.adapt import loop
+from inrjax.meta import method as method_lib
+from inrjax.meta import objectives
+from inrjax.types import Array, Context, Metrics, PyTree
+
+
+def reptile(
+  method: method_lib.Method,
+  as_context: Callable[[PyTree], Context],
+  *,
+  task_tile: int | None = None,
+) -> objectives.Objective:
+  """The objective whose gradient is Reptile's.
+
+  Only the start is learned; shared parameters and what the links read get a
+  gradient of zero. The loss is the surrogate, so look at the metric "mse".
+
+  Args:
+    method: a method with a learned start and without gates.
+    as_context: turns one signal of the batch into a context.
+    task_tile: signals adapted at a time (`loop.over_signals`).
+
+  Raises:
+    ValueError: for a method that learns no start, or has gates.
+  """
+  # In place of a key: of `init` only the shapes are wanted.
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  if not jax.eval_shape(method.init, key).fast:
+    raise ValueError(
+      "Reptile learns where fits start and this method always starts from "
+      "zero; set start=learned_start."
+    )
+  if method.gates is not None:
+    raise ValueError(
+      "Reptile has no gradient for gates: what they are follows from no "
+      "distance of parameters. Use a method without gates."
+    )
+
+  def objective(
+    key: Array, params: method_lib.Outer, carry: PyTree, batch: PyTree
+  ) -> tuple[Array, tuple[Metrics, PyTree]]:
+    _, adapt_key = jax.random.split(key)
+    num_signals = jax.tree.leaves(batch)[0].shape[0]
+    constants = jax.lax.stop_gradient(params)
+
+    def one(key: Array, signal: PyTree) -> tuple[Array, Array]:
+      adapted = method.adapt(key, constants, {}, as_context(signal))
+      moved = jax.tree.map(jnp.subtract, params.fast, adapted.state["fast"])
+      return adapted.losses, 0.5 * optax.tree.norm(moved, squared=True)
+
+    keys = jax.random.split(adapt_key, num_signals)
+    losses, apart = loop.over_signals(one, task_tile=task_tile)(keys, batch)
+    mean = jnp.mean(losses, axis=0)
+    metrics = {
+      "mse": mean[-1],
+      "mse_before": mean[0],
+      "psnr": -10 * jnp.mean(jnp.log10(losses[:, -1])),
+    }
+    return jnp.mean(apart), (metrics, carry)
+
+  return objective
