@@ -1,4 +1,8 @@
-"""Quantisers of fast parameters and weights, and rounding with a gradient."""
+"""Quantisers of fast parameters and weights, and rounding with a gradient.
+
+Whole networks are quantised by `grids`, `post_training`, `straight_through` and
+`taps`, and made robust to it by `regularizers`, named through their modules.
+"""
 
 from inrjax.quantize.uniform import (
   DeadZone,
