@@ -14,11 +14,10 @@ import jax.numpy as jnp
 import optax
 
 from inrjax.adapt import gradient as gradient_lib
-from inrjax.adapt import links, loop
+from inrjax.adapt import links
 from inrjax.coords import select as select_lib
 from inrjax.meta import method as method_lib
 from inrjax.meta import objectives
-from inrjax.sparsity import gates as gates_lib
 from inrjax.types import Adapted, Array, Context, Metrics, PyTree
 
 # Distance [] of two trees of parameters.
@@ -139,7 +138,7 @@ def bootstrapped(
     target: how the target is reached.
     weight: lambda (ECoP A.2: 100).
     distance: mu; `l2_distance` is the paper's.
-    task_tile: signals adapted at a time (`loop.over_signals`).
+    task_tile: signals adapted at a time (`batch.mean_over_signals`).
 
   Raises:
     ValueError: for a negative weight, or one that is not finite.
@@ -150,47 +149,15 @@ def bootstrapped(
     return objectives.post_adaptation(method, as_context, task_tile=task_tile)
   distance_of = bootstrapped_distance(method, target, distance)
 
-  def objective(
-    key: Array, params: method_lib.Outer, carry: PyTree, batch: PyTree
-  ) -> tuple[Array, tuple[Metrics, PyTree]]:
-    noise_key, adapt_key = jax.random.split(key)
-    noise = method.noise(noise_key)
-    num_signals = jax.tree.leaves(batch)[0].shape[0]
+  def signal_loss(
+    key: Array, params: method_lib.Outer, noise: PyTree, context: Context
+  ) -> tuple[Array, Adapted, Metrics]:
+    adapted = method.adapt(key, params, noise, context)
+    further_key = jax.random.fold_in(key, method.num_steps)
+    apart = distance_of(further_key, params, noise, context, adapted)
+    loss = adapted.losses[-1] + weight * apart
+    return loss, adapted, {"bootstrap_distance": apart}
 
-    def one(key: Array, signal: PyTree) -> tuple[Array, Array, Metrics]:
-      context = as_context(signal)
-      adapted = method.adapt(key, params, noise, context)
-      further_key = jax.random.fold_in(key, method.num_steps)
-      apart = distance_of(further_key, params, noise, context, adapted)
-      return adapted.losses, apart, _of_gates(method, params, adapted.state)
-
-    keys = jax.random.split(adapt_key, num_signals)
-    losses, apart, gates = loop.over_signals(one, task_tile=task_tile)(
-      keys, batch
-    )
-    mean = jnp.mean(losses, axis=0)
-    mean_apart = jnp.mean(apart)
-    metrics = {
-      "mse": mean[-1],
-      "mse_before": mean[0],
-      "psnr": -10 * jnp.mean(jnp.log10(losses[:, -1])),
-      "bootstrap_distance": mean_apart,
-    }
-    metrics |= jax.tree.map(jnp.mean, gates)
-    return mean[-1] + weight * mean_apart, (metrics, carry)
-
-  return objective
-
-
-def _of_gates(
-  method: method_lib.Method, params: method_lib.Outer, state: PyTree
-) -> Metrics:
-  """How many gates of a signal are open; nothing without gates."""
-  if method.gates is None:
-    return {}
-  log_alpha = state.get("log_alpha", params.log_alpha)
-  open_ = gates_lib.open_gates(log_alpha, method.gates.distribution)
-  return {
-    "expected_l0": method.expected_l0(params, state),
-    "open_gates": optax.tree.sum(open_).astype(jnp.float32),
-  }
+  return objectives.of_signals(
+    method, as_context, signal_loss, task_tile=task_tile
+  )

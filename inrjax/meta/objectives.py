@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from inrjax.adapt import loop
+from inrjax.adapt import batch as batch_lib
 from inrjax.meta import method as method_lib
 from inrjax.sparsity import gates as gates_lib
 from inrjax.sparsity import penalty as penalty_lib
-from inrjax.types import Array, Context, Metrics, PyTree
+from inrjax.types import Adapted, Array, Context, Metrics, PyTree
 
 
 class Objective(Protocol):
@@ -27,6 +27,13 @@ class Objective(Protocol):
   ) -> tuple[Array, tuple[Metrics, PyTree]]:
     """Loss `[]`, scalar metrics and the next carry."""
     ...
+
+
+# (key, params, noise, context) -> (loss [], the fit, further metrics) of one
+# signal.
+SignalLoss = Callable[
+  [Array, method_lib.Outer, PyTree, Context], tuple[Array, Adapted, Metrics]
+]
 
 
 def post_adaptation(
@@ -42,8 +49,35 @@ def post_adaptation(
   Args:
     method: the method.
     as_context: turns one signal of the batch into a context.
-    task_tile: signals adapted at a time (`loop.over_signals`).
+    task_tile: signals adapted at a time (`batch.mean_over_signals`).
   """
+
+  def last_loss(
+    key: Array, params: method_lib.Outer, noise: PyTree, context: Context
+  ) -> tuple[Array, Adapted, Metrics]:
+    adapted = method.adapt(key, params, noise, context)
+    return adapted.losses[-1], adapted, {}
+
+  return of_signals(method, as_context, last_loss, task_tile=task_tile)
+
+
+def of_signals(
+  method: method_lib.Method,
+  as_context: Callable[[PyTree], Context],
+  signal_loss: SignalLoss,
+  *,
+  task_tile: int | None = None,
+) -> Objective:
+  """Mean over the signals of a batch of what one signal's fit costs.
+
+  Args:
+    method: the method of the fit.
+    as_context: turns one signal of the batch into a context.
+    signal_loss: the loss of one signal, its fit, and metrics of its own.
+    task_tile: signals adapted at a time.
+  """
+  # Where gates are adapted to each signal (MSCN eq. 8), so is their penalty.
+  adapted_gates = method.gates is not None and method.gates.adapt_rate > 0
 
   def objective(
     key: Array, params: method_lib.Outer, carry: PyTree, batch: PyTree
@@ -52,13 +86,21 @@ def post_adaptation(
     noise = method.noise(noise_key)
     num_signals = jax.tree.leaves(batch)[0].shape[0]
 
-    def one(key: Array, signal: PyTree) -> tuple[Array, Metrics]:
-      adapted = method.adapt(key, params, noise, as_context(signal))
-      return adapted.losses, _of_signal(method, params, adapted.state)
+    def one(
+      params: method_lib.Outer, key: Array, signal: PyTree
+    ) -> tuple[dict[str, Array], PyTree]:
+      loss, adapted, metrics = signal_loss(
+        key, params, noise, as_context(signal)
+      )
+      terms = {"loss": loss}
+      if adapted_gates:
+        terms["expected_l0"] = method.expected_l0(params, adapted.state)
+        metrics |= _open_gates(method, adapted.state["log_alpha"])
+      return terms, (adapted.losses, metrics)
 
     keys = jax.random.split(adapt_key, num_signals)
-    losses, of_signals = loop.over_signals(one, task_tile=task_tile)(
-      keys, batch
+    terms, (losses, of_signal) = batch_lib.mean_over_signals(
+      one, params, (keys, batch), task_tile=task_tile
     )
     mean = jnp.mean(losses, axis=0)
     metrics = {
@@ -66,35 +108,20 @@ def post_adaptation(
       "mse_before": mean[0],
       "psnr": -10 * jnp.mean(jnp.log10(losses[:, -1])),
     }
-    metrics |= _of_method(method, params)
-    metrics |= jax.tree.map(jnp.mean, of_signals)
-    return mean[-1], (metrics, carry)
+    if method.gates is not None and not adapted_gates:
+      metrics["expected_l0"] = method.expected_l0(params, {})
+      metrics |= _open_gates(method, params.log_alpha)
+    metrics |= jax.tree.map(jnp.mean, of_signal)
+    loss = terms.pop("loss")
+    return loss, (metrics | terms, carry)
 
   return objective
 
 
-def _of_method(method: method_lib.Method, params: method_lib.Outer) -> Metrics:
-  """What the shared gates are like; nothing without gates."""
-  if method.gates is None:
-    return {}
-  open_ = gates_lib.open_gates(params.log_alpha, method.gates.distribution)
-  return {
-    "expected_l0": method.expected_l0(params, {}),
-    "open_gates": optax.tree.sum(open_).astype(jnp.float32),
-  }
-
-
-def _of_signal(
-  method: method_lib.Method, params: method_lib.Outer, state: PyTree
-) -> Metrics:
-  """The same of gates adapted to a signal (MSCN eq. 8); else nothing."""
-  if method.gates is None or "log_alpha" not in state:
-    return {}
-  open_ = gates_lib.open_gates(state["log_alpha"], method.gates.distribution)
-  return {
-    "expected_l0": method.expected_l0(params, state),
-    "open_gates": optax.tree.sum(open_).astype(jnp.float32),
-  }
+def _open_gates(method: method_lib.Method, log_alpha: PyTree) -> Metrics:
+  assert method.gates is not None
+  open_ = gates_lib.open_gates(log_alpha, method.gates.distribution)
+  return {"open_gates": optax.tree.sum(open_).astype(jnp.float32)}
 
 
 def with_l0_penalty(

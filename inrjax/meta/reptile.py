@@ -10,10 +10,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from inrjax.adapt import loop
 from inrjax.meta import method as method_lib
 from inrjax.meta import objectives
-from inrjax.types import Array, Context, Metrics, PyTree
+from inrjax.types import Adapted, Array, Context, Metrics, PyTree
 
 
 def reptile(
@@ -30,7 +29,7 @@ def reptile(
   Args:
     method: a method with a learned start and without gates.
     as_context: turns one signal of the batch into a context.
-    task_tile: signals adapted at a time (`loop.over_signals`).
+    task_tile: signals adapted at a time (`batch.mean_over_signals`).
 
   Raises:
     ValueError: for a method that learns no start, or has gates.
@@ -48,26 +47,14 @@ def reptile(
       "distance of parameters. Use a method without gates."
     )
 
-  def objective(
-    key: Array, params: method_lib.Outer, carry: PyTree, batch: PyTree
-  ) -> tuple[Array, tuple[Metrics, PyTree]]:
-    _, adapt_key = jax.random.split(key)
-    num_signals = jax.tree.leaves(batch)[0].shape[0]
+  def signal_loss(
+    key: Array, params: method_lib.Outer, noise: PyTree, context: Context
+  ) -> tuple[Array, Adapted, Metrics]:
     constants = jax.lax.stop_gradient(params)
+    adapted = method.adapt(key, constants, noise, context)
+    moved = jax.tree.map(jnp.subtract, params.fast, adapted.state["fast"])
+    return 0.5 * optax.tree.norm(moved, squared=True), adapted, {}
 
-    def one(key: Array, signal: PyTree) -> tuple[Array, Array]:
-      adapted = method.adapt(key, constants, {}, as_context(signal))
-      moved = jax.tree.map(jnp.subtract, params.fast, adapted.state["fast"])
-      return adapted.losses, 0.5 * optax.tree.norm(moved, squared=True)
-
-    keys = jax.random.split(adapt_key, num_signals)
-    losses, apart = loop.over_signals(one, task_tile=task_tile)(keys, batch)
-    mean = jnp.mean(losses, axis=0)
-    metrics = {
-      "mse": mean[-1],
-      "mse_before": mean[0],
-      "psnr": -10 * jnp.mean(jnp.log10(losses[:, -1])),
-    }
-    return jnp.mean(apart), (metrics, carry)
-
-  return objective
+  return objectives.of_signals(
+    method, as_context, signal_loss, task_tile=task_tile
+  )
