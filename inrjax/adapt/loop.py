@@ -12,11 +12,15 @@ import chex
 import jax
 import jax.numpy as jnp
 import optax
+from jax.ad_checkpoint import checkpoint_name
 
 from inrjax.adapt import gradient as gradient_lib
 from inrjax.adapt import links
 from inrjax.coords import select as select_lib
 from inrjax.types import Adapted, Array, Context, PyTree
+
+# Name of the inner gradient among the values that a step computes.
+_GRADIENT = "inner_gradient"
 
 
 class Adapt(Protocol):
@@ -87,6 +91,7 @@ def make_adapt(
       fast, average, link_state = carry
       selected = select(step_key, shared, fast, context)
       loss, grads = loss_and_grad(shared, fast, selected)
+      grads = checkpoint_name(grads, _GRADIENT)
       updates, link_state = link.update(grads, link_state, fast, meta=meta)
       fast = optax.apply_updates(fast, updates)
       if ema_decay is not None:
@@ -95,7 +100,14 @@ def make_adapt(
 
     start = (fast, fast if ema_decay is not None else None, link.init(fast))
     keys = jax.random.split(key, num_steps)
-    (fast, average, _), losses = jax.lax.scan(step, start, keys)
+    # Of a step only its start and its gradient are stored; what it selected is
+    # selected again in the backward pass.
+    only_gradients = jax.checkpoint_policies.save_only_these_names(_GRADIENT)
+    (fast, average, _), losses = jax.lax.scan(
+      jax.checkpoint(step, policy=only_gradients, prevent_cse=False),
+      start,
+      keys,
+    )
     result = fast if ema_decay is None else average
     last = loss_fn(shared, result, context)
     chex.assert_rank(last, 0)

@@ -24,7 +24,7 @@ import numpy as np
 import optax
 
 from inrjax.adapt import gradient as gradient_lib
-from inrjax.adapt import links, loop
+from inrjax.adapt import links, loop, tiles
 from inrjax.coords import select as select_lib
 from inrjax.networks import network as network_lib
 from inrjax.networks import partition as partition_lib
@@ -159,6 +159,9 @@ class Method:
     gradient: how the inner gradient is differentiated.
     select: points seen by each inner step.
     ema_decay: averaging of the iterates (MSCN D.2), normally at test time.
+    point_tile: points of a context at a time, wherever a loss is taken of them
+      (`tiles.tiled_loss`), so that memory does not grow with their number; None
+      takes all at once.
   """
 
   network: network_lib.Network
@@ -174,6 +177,7 @@ class Method:
   )
   select: select_lib.Select = select_lib.full_context
   ema_decay: float | None = None
+  point_tile: int | None = None
 
   @functools.cached_property
   def _template(self) -> tuple[partition_lib.Partition, PyTree]:
@@ -276,8 +280,11 @@ class Method:
       "mask": jax.lax.stop_gradient(outer.mask),
     }
     loss_fn = _Reconstruction(self)
+    tiled_fn: gradient_lib.LossFn = loss_fn
+    if self.point_tile is not None:
+      tiled_fn = tiles.tiled_loss(loss_fn, self.point_tile)
     adapted = loop.make_adapt(
-      loss_fn,
+      tiled_fn,
       self._link(),
       num_steps=self.num_steps,
       gradient=self.gradient,

@@ -152,10 +152,14 @@ def test_first_order_is_the_gradient_at_the_adapted_point():
     problems.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 
-def temporaries(mode, num_steps):
+def temporaries(mode, num_steps, select=coords.full_context):
   shared, fast, context = problems.problem(num_points=2000)
   loop = adapt.make_adapt(
-    problems.loss_fn, links.sgd(0.3), num_steps=num_steps, gradient=mode
+    problems.loss_fn,
+    links.sgd(0.3),
+    num_steps=num_steps,
+    gradient=mode,
+    select=select,
   )
 
   def outer(shared):
@@ -165,12 +169,22 @@ def temporaries(mode, num_steps):
   return compiled.memory_analysis().temp_size_in_bytes
 
 
-def test_memory_does_not_grow_with_the_steps():
+@pytest.mark.parametrize("name", ["mixed_mode", "reverse"])
+def test_memory_does_not_grow_with_the_steps(name):
   # Fails if an inner step's activations outlive it: one step has 2000 x 6
   # float32 numbers in each of its layers.
-  few, many = (temporaries(gradient.mixed_mode, n) for n in (2, 20))
+  mode = getattr(gradient, name)
+  few, many = (temporaries(mode, n) for n in (2, 20))
   assert many - few < 2000 * 6 * 4
-  assert temporaries(gradient.reverse, 20) > 3 * many
+
+
+def test_selected_points_are_not_stored():
+  # Fails if what a step selected outlives it: 1000 points of 20 bytes.
+  select = coords.random_points(1000)
+  few, many = (
+    temporaries(gradient.mixed_mode, n, select=select) for n in (2, 20)
+  )
+  assert many - few < 1000 * 20
 
 
 def batch(num_signals):
