@@ -35,6 +35,8 @@ TFDS = ["importlib_resources", "tensorflow-datasets>=4.9.9"]
 CODECS = ["pillow-heif>=1.0"]
 # Rate-distortion plots and side-by-side pictures.
 PLOTS = ["matplotlib>=3.9"]
+# Clips as signals.
+VIDEO = ["av>=14"]
 # A dozen photographs to try things on, inside scikit-image's wheel.
 PHOTOS = ["scikit-image>=0.24"]
 # Everything the tests and the linters use.
@@ -48,6 +50,7 @@ DEV = [
   *CODECS,
   *PLOTS,
   *PHOTOS,
+  *VIDEO,
 ]
 
 setuptools.setup(
@@ -74,6 +77,7 @@ setuptools.setup(
     "codecs": CODECS,
     "plots": PLOTS,
     "photos": PHOTOS,
+    "video": VIDEO,
     "dev": DEV,
   },
   entry_points={"console_scripts": ["inrjax = inrjax.cli:main"]},

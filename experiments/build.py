@@ -4,6 +4,8 @@ Every section is unpacked into the keyword arguments of one constructor, so a
 setting that nothing reads is an error and not a dead knob.
 """
 
+import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,12 +15,12 @@ import numpy as np
 import optax
 
 from inrjax import train
-from inrjax.adapt import gradient
-from inrjax.coords import grid, images
+from inrjax.adapt import gradient, links
+from inrjax.coords import grid, images, select
+from inrjax.meta import bootstrap, objectives, pruned, recipes, reptile
 from inrjax.meta import method as method_lib
-from inrjax.meta import objectives, pruned, recipes
-from inrjax.networks import network as network_lib
 from inrjax.networks import fourier, siren, warm_start
+from inrjax.networks import network as network_lib
 from inrjax.sparsity import gates as gates_lib
 from inrjax.sparsity import groups, pruning
 from inrjax.sparsity import penalty as penalty_lib
@@ -114,14 +116,15 @@ def make_any_network(
 
 
 def adapts_weights(config: Section) -> bool:
-  """Whether weights are fast: a network without modulations has nothing else."""
+  """Whether weights are fast; without modulations nothing else can be."""
   return not config["network"].get("modulate")
 
 
 def make_rates(config: Section) -> recipes.InnerRates:
   """The inner learning rates (section `inner`)."""
   inner = dict(config["inner"])
-  del inner["num_steps"], inner["gradient"]  # `make_method` takes them.
+  for name in ("num_steps", "gradient", "point_tile"):
+    inner.pop(name, None)  # `make_method` takes them.
   return recipes.InnerRates(**inner)
 
 
@@ -151,10 +154,65 @@ def make_method(config: Section) -> method_lib.Method:
     "gradient": choose(_GRADIENTS, inner["gradient"], "inner.gradient"),
   }
   if adapts_weights(config):
-    return recipes.maml(
+    method = recipes.maml(
       network=make_any_network(config), prunable="prune" in config, **common
     )
-  return recipes.modulated(network=make_network(config), **common)
+  else:
+    method = recipes.modulated(network=make_network(config), **common)
+  return dataclasses.replace(
+    method,
+    select=make_select(config, method),
+    point_tile=inner.get("point_tile"),
+  )
+
+
+def make_select(config: Section, method: method_lib.Method) -> select.Select:
+  """The points that each inner step sees (section `select`); all without it."""
+  settings = dict(config.get("select", {"kind": "all"}))
+  kind = settings.pop("kind")
+  features = functools.partial(_features, method)
+  selects = {
+    "all": lambda: select.full_context,
+    "random": select.random_points,
+    "top_error": functools.partial(select.top_error, method.apply),
+    "top_gradient_norm": functools.partial(
+      select.top_gradient_norm, method.apply, features
+    ),
+  }
+  chosen: select.Select = choose(selects, kind, "select.kind")(**settings)
+  return chosen
+
+
+def _features(
+  method: method_lib.Method, shared: PyTree, fast: PyTree, coords: Any
+) -> Any:
+  return method.network.features(method.partition.join(shared, fast), coords)
+
+
+def make_objective(
+  config: Section, method: method_lib.Method
+) -> objectives.Objective:
+  """What is minimised (section `objective`): else the loss after a fit."""
+  settings = dict(config.get("objective", {"kind": "post_adaptation"}))
+  kind = settings.pop("kind")
+  if kind == "bootstrapped":
+    rate = settings.pop("learning_rate")
+    settings["target"] = bootstrap.Target(
+      num_steps=settings.pop("num_steps"),
+      link=None if rate is None else links.sgd(rate),
+    )
+  kinds = {
+    "post_adaptation": objectives.post_adaptation,
+    "bootstrapped": bootstrap.bootstrapped,
+    "reptile": reptile.reptile,
+  }
+  objective: objectives.Objective = choose(kinds, kind, "objective.kind")(
+    method,
+    make_as_context(**config["signal"]),
+    task_tile=config["outer"]["task_tile"],
+    **settings,
+  )
+  return objective
 
 
 def make_schedule(config: Section) -> pruning.Schedule | None:
@@ -197,11 +255,8 @@ def make_problem(config: Section, method: method_lib.Method) -> Problem:
   outer = dict(config["outer"])
   init_key, train_key = jax.random.split(jax.random.key(config["seed"]))
   params = method.init(init_key)
-  objective = objectives.post_adaptation(
-    method,
-    make_as_context(**config["signal"]),
-    task_tile=outer.pop("task_tile"),
-  )
+  del outer["task_tile"]  # `make_objective` takes it.
+  objective = make_objective(config, method)
   carry: PyTree = ()
   if method.gates is not None:
     weight = _make_penalty(

@@ -22,7 +22,14 @@ import numpy as np
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from experiments import build, coin, evaluation, export, weights
+from experiments import (
+  build,
+  coin,
+  evaluation,
+  export,
+  export_sparse,
+  weights,
+)
 from inrjax import data, train
 from inrjax.evaluate import files
 from inrjax.meta import method as method_lib
@@ -133,11 +140,15 @@ class Run:
         coin.write_model(self.config, path)
         print(f"Wrote {path}")
       return
-    outer = self._trained(build.make_method(self.config))
+    method = build.make_method(self.config)
+    outer = self._trained(method)
     count = self.config["export"]["num_images"]
     images = self._images("train", count)
     if parallel.is_primary():
-      export.write_model(self.config, outer, images, path)
+      if build.adapts_weights(self.config):
+        export_sparse.write_model(self.config, method, outer, images, path)
+      else:
+        export.write_model(self.config, outer, images, path)
       print(f"Wrote {path}")
 
   def _evaluate_method(self, images: Sequence[np.ndarray]) -> dict[str, Any]:
@@ -175,7 +186,9 @@ class Run:
       step: self._trained(method, step=step)
       for step in build.milestones(self.config)
     }
-    return weights.evaluate_images(self.config, method, outers, images)
+    return weights.evaluate_images(
+      self.config, method, outers, images, folder=self.workdir
+    )
 
   def _adapter(
     self,

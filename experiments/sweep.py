@@ -6,7 +6,9 @@
 A sweep is data: `get_sweep()` returns entries. Each runs in a process and a
 folder of its own; one whose result is there, from the same settings, is
 skipped. `results.jsonl` holds every result with all its settings, and
-`table.md` and `curves.png` compare the methods.
+`table.md` and `curves.png` compare the methods. For sparse networks there are
+also `parameters.png`, and at one number of weights (`--at`) `steps.png` and
+`pictures.png`; `layers.png` and `reuse.png` show which weights survive.
 """
 
 import collections
@@ -21,14 +23,9 @@ from typing import Any
 import numpy as np
 from absl import app, flags
 
-from experiments import evaluation, sweeps
-from inrjax import evaluate
+from experiments import evaluation, levels, sweeps, weight_figures, weights
+from inrjax import data, evaluate
 from inrjax.evaluate import files
-
-_SWEEP = flags.DEFINE_string("sweep", None, "The sweep file.", required=True)
-_WORKDIR = flags.DEFINE_string(
-  "workdir", None, "Where runs and results go.", required=True
-)
 
 _ENTRY = "entry.json"
 
@@ -186,34 +183,128 @@ def _by_setting(
   return dict(groups)
 
 
+def draw_levels(
+  results: levels.Results,
+  workdir: pathlib.Path,
+  *,
+  title: str,
+  at: float | None,
+) -> dict[str, list[list[str]]]:
+  """Draws and tabulates what methods reach at their levels of sparsity.
+
+  Args:
+    results: by the entries' names, each with "levels".
+    workdir: where runs are and figures go.
+    title: of the figures.
+    at: surviving weights for the figures of one level; None chooses.
+
+  Returns:
+    Tables by their titles.
+  """
+  found = levels.averaged(results)
+  size = at or levels.common_size(found)
+  chosen = levels.nearest(found, size)
+  if not chosen:
+    raise ValueError(f"No method has a level near --at={at:g} weights.")
+  weight_figures.parameters_figure(
+    workdir / "parameters.png", found, title=title
+  )
+  weight_figures.steps_figure(
+    workdir / "steps.png",
+    chosen,
+    methods=list(found),
+    title=f"{title}, about {size:,.0f} weights",
+  )
+  _draw_pictures(chosen, workdir)
+  tables = {"Surviving weights": levels.rows(found)}
+  if any(x.layers is not None and x.layers.min() < 1 for x in _all(found)):
+    weight_figures.layers_figure(workdir / "layers.png", found, title=title)
+    tables["By layer"] = levels.layer_rows(found)
+  pairs = levels.reused(results, workdir)
+  if pairs:
+    weight_figures.reuse_figure(workdir / "reuse.png", pairs, title=title)
+  return tables
+
+
+def _all(found: Mapping[str, list[levels.Level]]) -> list[levels.Level]:
+  return [level for same in found.values() for level in same]
+
+
+def _draw_pictures(
+  chosen: Mapping[str, levels.Level], workdir: pathlib.Path
+) -> None:
+  """Reconstructions of the first seed, as far as they were kept."""
+  kept = {m: level for m, level in chosen.items() if level.pictures}
+  if not kept:
+    return
+  first = next(iter(kept.values()))
+  count = len(first.pictures)
+  originals = [
+    data.read_image(workdir / first.runs[0] / weights.place("original", i))
+    for i in range(count)
+  ]
+  columns, captions = {}, {}
+  for method, level in kept.items():
+    paths = [workdir / level.runs[0] / place for place in level.pictures]
+    columns[method] = [data.read_image(path) for path in paths]
+    captions[method] = [
+      f"{evaluate.psnr(a, b):.2f} dB, {level.prunable:,.0f}"
+      for a, b in zip(originals, columns[method], strict=True)
+    ]
+  weight_figures.pictures_figure(
+    workdir / "pictures.png", originals, columns, captions
+  )
+
+
+def define_flags() -> None:
+  """Not on import: launchers have a flag `--workdir` too."""
+  flags.DEFINE_string("sweep", None, "The sweep file.", required=True)
+  flags.DEFINE_string(
+    "workdir", None, "Where runs and results go.", required=True
+  )
+  flags.DEFINE_float(
+    "at",
+    None,
+    "Surviving weights at which sparse methods are compared step by step and "
+    "in pictures; by default the fewest that most methods reach.",
+  )
+
+
 def main(argv: Sequence[str]) -> None:
   """Runs, tabulates and draws."""
-  workdir = pathlib.Path(_WORKDIR.value)
+  options = flags.FLAGS
+  workdir = pathlib.Path(options.workdir)
   results = {}
-  for entry in read_sweep(_SWEEP.value):
+  for entry in read_sweep(options.sweep):
     results[entry.name] = run_entry(entry, workdir / entry.name, argv[1:])
     # After each one: a comparison that takes days can be looked at.
     with files.replacing(workdir / "results.jsonl") as path:
       lines = (json.dumps({"name": n} | r) for n, r in results.items())
       path.write_text("\n".join(lines) + "\n")
+  title = pathlib.Path(options.sweep).stem
   found = curves(results)
-  tables = [unquantised_rows(results)]
-  tables += [evaluate.point_table(curve) for curve in found]
-  titles = ["Unquantised", *(curve.name for curve in found)]
+  tables = {"Unquantised": unquantised_rows(results)}
+  sparse = {n: one for n, one in results.items() if "levels" in one}
+  if sparse:
+    dense = {n: one for n, one in results.items() if n not in sparse}
+    tables = {"Unquantised": unquantised_rows(dense)} if dense else {}
+    tables |= draw_levels(sparse, workdir, title=title, at=options.at)
+  first = next(iter(tables.values()))
+  tables |= {curve.name: evaluate.point_table(curve) for curve in found}
   text = "\n".join(
-    f"## {title}\n\n{evaluate.markdown(rows)}"
-    for title, rows in zip(titles, tables, strict=True)
+    f"## {name}\n\n{evaluate.markdown(rows)}" for name, rows in tables.items()
   )
   with files.replacing(workdir / "table.md") as path:
     path.write_text(text)
-  print(evaluate.plain(tables[0]), end="")
+  print(evaluate.plain(first), end="")
   evaluate.rate_distortion_figure(
     workdir / "curves.png",
     found,
-    title=pathlib.Path(_SWEEP.value).stem,
+    title=title,
     rate_label="bits per pixel (estimate)",
   )
 
 
 if __name__ == "__main__":
+  define_flags()
   app.run(main)

@@ -5,10 +5,14 @@ section 5.1: 100 steps, full batch) at every level of sparsity that the training
 went through. Baselines that prune while fitting (MAML+OneShot, MAML+IMP) begin
 from the same start. Rates are those of appendix F: 16 bits for each value that
 survives, positions not counted, since the pattern belongs to the model.
+
+With a folder to write to, some reconstructions and the patterns of survivors
+are kept there, for `sweep.py` to draw.
 """
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,14 +20,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import build, evaluation
-from inrjax import evaluate
+from experiments import build, evaluation, patterns
+from inrjax import data, evaluate
 from inrjax.adapt import links, loop
+from inrjax.evaluate import files
 from inrjax.meta import method as method_lib
 from inrjax.meta import pruned
-from inrjax.sparsity import gates as gates_lib
 from inrjax.sparsity import pruning
+from inrjax.train import parallel
 from inrjax.types import Adapted, Array, Context, PyTree
+
+PATTERNS = "patterns.npz"
 
 
 class Level(NamedTuple):
@@ -31,13 +38,19 @@ class Level(NamedTuple):
 
   Attributes:
     name: how it was made: "fit", "one_shot" or "imp".
-    fit: `(key, context) -> (adapted, mask)` of one image.
+    num_kept: prunable parameters kept after each round of pruning while an
+      image is fitted.
     survivors: what is stored of each image.
   """
 
   name: str
-  fit: Callable[[Array, Context], tuple[Adapted, PyTree]]
+  num_kept: tuple[int, ...]
   survivors: pruning.Survivors
+
+
+# `(outer, images [n, P, P, C]) -> (losses [n, steps + 1], values, values)` of
+# images; the values `[n, N, C]` as fitted, and as stored in 16 bits.
+Fit = Callable[[method_lib.Outer, Any], tuple[Array, Array, Array]]
 
 
 def evaluate_images(
@@ -45,6 +58,8 @@ def evaluate_images(
   method: method_lib.Method,
   outers: Mapping[int, method_lib.Outer],
   images: Sequence[np.ndarray],
+  *,
+  folder: pathlib.Path | None = None,
 ) -> evaluation.Record:
   """Fits the test images at every level.
 
@@ -53,25 +68,50 @@ def evaluate_images(
     method: the method as trained.
     outers: what training had learned, by step.
     images: `[P, P, C]` uint8 each.
+    folder: where the first `evaluate.num_pictures` reconstructions of every
+      level go, and the patterns of survivors; None keeps neither.
 
   Returns:
     The record of an evaluation, with a list "levels".
   """
   settings = config["evaluate"]
-  fitting = dict(settings["fit"])
   roles = tuple(settings["pruned_roles"])
-  levels = []
+  num_pictures = settings["num_pictures"]
+  if folder is not None and not parallel.is_primary():
+    folder = None
+  if folder is not None:
+    save_pictures(folder, "original", images[:num_pictures])
+  # Levels that training went through differ in `outer` alone: one program.
+  make_fit = functools.cache(functools.partial(_make_fit, config, method))
+  levels, found = [], {}
   for step, outer in outers.items():
-    make = functools.partial(_levels, method, outer, roles=roles, **fitting)
-    for level in make(**settings["pruned_fits"]):
-      record = _measure(config, method, outer, level, images)
-      levels.append({"step": step, "procedure": level.name} | record)
+    present = patterns.present(method, outer)
+    all_roles = method.partition.roles
+    found[str(step)] = patterns.flat(present, all_roles, roles)
+    layers = patterns.by_layer(present, all_roles, roles)
+    survivors = count_survivors(method, outer, roles)
+    for level in _levels(survivors, **settings["pruned_fits"]):
+      fit = functools.partial(make_fit(level.num_kept), outer)
+      measured, decoded = _measure(config, fit, level, images)
+      record = {"step": step, "procedure": level.name} | measured
+      if level.name == "fit":  # Else each image has a pattern of its own.
+        record["layers"] = layers
+      if folder is not None:
+        name = f"{step}_{level.name}_{record['prunable']}"
+        record["pictures"] = save_pictures(folder, name, decoded[:num_pictures])
+      levels.append(record)
+  if folder is not None:
+    patterns.write(folder / PATTERNS, found)
   return {
     "num_modulations": levels[-1]["prunable"],
     "num_modulations_wanted": config.get("num_modulations"),
     "levels": levels,
     "unquantised": [
-      {k: v for k, v in one.items() if k not in ("psnr_by_step", "deviation")}
+      {
+        k: v
+        for k, v in one.items()
+        if k not in ("psnr_by_step", "deviation", "layers", "pictures")
+      }
       for one in levels
     ],
     "quantised": [
@@ -86,46 +126,46 @@ def evaluate_images(
   }
 
 
+def place(name: str, index: int) -> str:
+  """Where a picture lies below a run's working folder.
+
+  Args:
+    name: of what it shows; "original" for the test image itself.
+    index: of the test image.
+  """
+  return f"pictures/{name}_{index}.png"
+
+
+def save_pictures(
+  folder: pathlib.Path, name: str, pictures: Sequence[np.ndarray]
+) -> list[str]:
+  """Writes pictures and returns their places below the folder.
+
+  Args:
+    folder: a run's working folder.
+    name: of what the pictures show.
+    pictures: `[P, P, C]` uint8 each.
+  """
+  places = [place(name, index) for index in range(len(pictures))]
+  for where, picture in zip(places, pictures, strict=True):
+    with files.replacing(folder / where) as path:
+      path.write_bytes(data.encode_array(picture, ".png"))
+  return places
+
+
 def _levels(
-  method: method_lib.Method,
-  outer: method_lib.Outer,
-  *,
-  roles: tuple[str, ...],
-  num_steps: int,
-  learning_rate: float,
-  ratio: float,
-  rounds: Sequence[int],
+  survivors: pruning.Survivors, *, ratio: float, rounds: Sequence[int]
 ) -> list[Level]:
   """The plain fit, and those that prune on the way."""
-  survivors = count_survivors(method, outer, roles)
-
-  def with_steps(steps: int) -> method_lib.Method:
-    return dataclasses.replace(
-      method, link=links.adam(learning_rate), num_steps=steps
-    )
-
-  def plain(key: Array, context: Context) -> tuple[Adapted, PyTree]:
-    return with_steps(num_steps).adapt(key, outer, {}, context), outer.mask
-
-  def pruning_fit(num_kept: tuple[int, ...]) -> Any:
-    part = with_steps(num_steps // (len(num_kept) + 1))
-
-    def fit(key: Array, context: Context) -> tuple[Adapted, PyTree]:
-      return pruned.fit_pruned(
-        part, key, outer, context, num_kept=num_kept, pruned_roles=roles
-      )
-
-    return fit
-
-  levels = [Level("fit", plain, survivors)]
+  levels = [Level("fit", (), survivors)]
   total = survivors.prunable
   for count in rounds:
     kept = pruning.Schedule(0, 1, ratio, count).num_kept(total)
     left = survivors._replace(
       prunable=kept[-1], stored=survivors.stored - total + kept[-1]
     )
-    levels.append(Level("one_shot", pruning_fit(kept[-1:]), left))
-    levels.append(Level("imp", pruning_fit(kept), left))
+    levels.append(Level("one_shot", kept[-1:], left))
+    levels.append(Level("imp", kept, left))
   return levels
 
 
@@ -141,47 +181,63 @@ def count_survivors(
     outer: what training learned.
     roles: the roles counted as prunable.
   """
-  fast = method.initial_fast(outer)
-  present = outer.mask or method_lib.full_mask(fast)
-  if method.gates is not None:
-    open_ = gates_lib.open_gates(outer.log_alpha, method.gates.distribution)
-    factors = method.gates.grouping.spread(
-      jax.tree.map(lambda x: x.astype(jnp.float32), open_), fast
-    )
-    present = jax.tree.map(lambda m, z: m * z, present, factors)
+  present = patterns.present(method, outer)
   return pruning.survivors(present, method.partition.roles, roles)
+
+
+def _make_fit(
+  config: build.Section,
+  method: method_lib.Method,
+  num_kept: tuple[int, ...],
+) -> Fit:
+  """The compiled fit of images, pruned to `num_kept` on the way."""
+  as_context = build.make_as_context(**config["signal"])
+  fitting = config["evaluate"]["fit"]
+  part = dataclasses.replace(
+    method,
+    link=links.adam(fitting["learning_rate"]),
+    num_steps=fitting["num_steps"] // (len(num_kept) + 1),
+  )
+  roles = tuple(config["evaluate"]["pruned_roles"])
+  key = jax.random.key(config["seed"])
+
+  def adapt(outer: method_lib.Outer, context: Context) -> Adapted:
+    if not num_kept:
+      return part.adapt(key, outer, {}, context)
+    adapted, _ = pruned.fit_pruned(
+      part, key, outer, context, num_kept=num_kept, pruned_roles=roles
+    )
+    return adapted
+
+  def fit(outer: method_lib.Outer, images: Any) -> tuple[Array, Array, Array]:
+    def one(image: Array) -> tuple[Array, Array, Array]:
+      context = as_context(image)
+      adapted = adapt(outer, context)
+      losses = adapted.losses.reshape(-1, adapted.losses.shape[-1])
+      # Each part's own first loss, after the pruning, is left out.
+      steps = jnp.concatenate([losses[0, :1], losses[:, 1:].ravel()])
+      coarse = _stored_in_16_bits(
+        method, adapted.fast, method.initial_fast(outer)
+      )
+      fine = method.apply(outer.shared, adapted.fast, context.coords)
+      return steps, fine, method.apply(outer.shared, coarse, context.coords)
+
+    tile = config["outer"]["task_tile"]
+    return loop.over_signals(one, task_tile=tile)(images)
+
+  # The method keeps arrays of its own; they must not be made in a trace.
+  assert method.partition and part.partition
+  return jax.jit(fit)
 
 
 def _measure(
   config: build.Section,
-  method: method_lib.Method,
-  outer: method_lib.Outer,
+  fit: Callable[[Any], tuple[Array, Array, Array]],
   level: Level,
   images: Sequence[np.ndarray],
-) -> evaluation.Record:
-  as_context = build.make_as_context(**config["signal"])
+) -> tuple[evaluation.Record, list[np.ndarray]]:
+  """The record of one level, and the reconstructions."""
   sides = (config["signal"]["side"],) * 2
-
-  def one(image: Array) -> tuple[Array, Array, Array]:
-    context = as_context(image)
-    adapted, _ = level.fit(jax.random.key(config["seed"]), context)
-    losses = adapted.losses.reshape(-1, adapted.losses.shape[-1])
-    # Each part's own first loss, after the pruning, is left out.
-    steps = jnp.concatenate([losses[0, :1], losses[:, 1:].ravel()])
-
-    def values(fast: PyTree) -> Array:
-      return method.apply(outer.shared, fast, context.coords)
-
-    start = method.initial_fast(outer)
-    return (
-      steps,
-      values(adapted.fast),
-      values(_stored_in_16_bits(method, adapted.fast, start)),
-    )
-
-  fit = jax.jit(
-    loop.over_signals(one, task_tile=config["outer"]["task_tile"])
-  )
   per_call = config["evaluate"]["signals_per_call"]
   found = [
     fit(np.stack(images[i : i + per_call]))
@@ -196,7 +252,7 @@ def _measure(
   coarse = [evaluate.as_uint8(x.reshape(shape)) for x in rounded]
   sizes = dict(level.survivors._asdict())
   quality_16 = evaluation.quality(images, coarse)
-  return (
+  record = (
     sizes
     | {"nominal_bpp": 16 * level.survivors.stored / float(np.prod(sides))}
     | evaluation.quality(images, pictures)
@@ -206,6 +262,7 @@ def _measure(
       "deviation": float(psnrs[:, -1].std()),
     }
   )
+  return record, pictures
 
 
 def _stored_in_16_bits(
@@ -216,61 +273,3 @@ def _stored_in_16_bits(
   if method.gates is not None and method.gates.on == "updates":
     return jax.tree.map(lambda x, x0: x0 + half(x - x0), fast, start)
   return jax.tree.map(half, fast)
-
-
-def level_rows(
-  results: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]],
-) -> list[list[str]]:
-  """PSNR by surviving parameters: mean and deviation over seeds.
-
-  Args:
-    results: the results of all seeds, by method and setting.
-
-  Returns:
-    A table, titles first.
-  """
-  rows = [["method", "setting", "prunable", "stored", "PSNR", "+-", "seeds"]]
-  for name, setting, points in level_points(results):
-    for prunable, stored, mean, deviation, seeds in points:
-      rows.append(
-        [
-          name,
-          setting,
-          f"{prunable:.0f}",
-          f"{stored:.0f}",
-          f"{mean:.2f}",
-          f"{deviation:.2f}",
-          str(seeds),
-        ]
-      )
-  return rows
-
-
-Point = tuple[float, float, float, float, int]
-
-
-def level_points(
-  results: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]],
-) -> list[tuple[str, str, list[Point]]]:
-  """(method, setting, points); a point is (prunable, stored, PSNR, +-, seeds).
-
-  Args:
-    results: the results of all seeds, by method and setting.
-  """
-  found = []
-  for (method, setting), seeds in results.items():
-    by_name: dict[str, list[Point]] = {}
-    for same in zip(*(one["levels"] for one in seeds), strict=True):
-      psnrs = [level["psnr"] for level in same]
-      point = (
-        float(np.mean([level["prunable"] for level in same])),
-        float(np.mean([level["stored"] for level in same])),
-        float(np.mean(psnrs)),
-        float(np.std(psnrs)),
-        len(same),
-      )
-      by_name.setdefault(same[0]["procedure"], []).append(point)
-    for name, points in by_name.items():
-      full = method if name == "fit" else f"{method} + {name}"
-      found.append((full, setting, points))
-  return found

@@ -1,18 +1,25 @@
 """What the configs of methods that adapt all weights have in common.
 
 The numbers of Meta-SparseINR (Lee et al., 2021, section 5 and appendix A) and,
-where gates are, of tables 4-6 of Schwarz & Teh (2022). Each data set has a file
-for each method that names what it takes from here.
+where gates are, of tables 4-6 of Schwarz & Teh (2022), which are the same for
+all three data sets but for lambda. Each data set has a file for each method
+that names what it takes from here.
 """
 
 import math
+from collections.abc import Collection
 
 from ml_collections import config_dict
 
 section = config_dict.create
 
-# Eq. 6 of Meta-SparseINR: the width whose dense network has as many weights as
-# are left after so many rounds, or slightly more.
+# A method that goes through all levels of sparsity in one run has one variant.
+ALL = ("all",)
+# Else the variant is a level, as rounds of pruning 20 %. Of 197,888 weights
+# they leave 81,055, 33,200, 13,599, 6,963 and 2,281.
+ROUNDS = ("4", "8", "12", "15", "20")
+# Eq. 6 of Meta-SparseINR: the even width whose dense network has as many
+# weights as are left after so many rounds, or slightly more.
 WIDTHS = (
   256, 230, 206, 184, 164, 148, 132, 118, 106, 94, 84,
   76, 68, 60, 54, 48, 44, 38, 34, 32, 28,
@@ -21,36 +28,52 @@ WIDTHS = (
 NUM_ROUNDS = 20
 
 
-def base(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
-  """Learnit (MAML, second order) on whole images, with Meta-SparseINR's numbers.
+def checked(variant: str, variants: Collection[str]) -> str:
+  """The variant.
 
   Args:
-    source: the section `data.source`, which the launcher's `load` takes.
+    variant: what stands after the colon of `--config`.
+    variants: what may stand there.
+
+  Raises:
+    ValueError: if it is not one of them.
+  """
+  if variant not in variants:
+    raise ValueError(f"variant {variant!r} is not one of {[*variants]}")
+  return variant
+
+
+def base(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
+  """Learnit (second-order MAML) with Meta-SparseINR's numbers.
+
+  Args:
+    source: the section `data.source`, which the launcher's `load` takes; it has
+      `side` and `channels`, which the signals follow.
   """
   config = config_dict.ConfigDict()
   config.seed = 0
   config.signal = section(
-    side=178,  # Pixels.
-    channels=3,
+    side=source.get_ref("side"),  # Pixels.
+    channels=source.get_ref("channels"),
     tiled=False,  # A signal is a whole image.
     low=0.0,  # Coordinates lie in [0, 1]^2 (section 3).
     high=1.0,
   )
   config.train = section(
-    num_steps=150_000,  # tau.
+    num_steps=150_000,  # tau. Outer steps.
     checkpoint_every=5000,
     keep_checkpoints=3,
     log_every=100,
-    evaluate_every=5000,
-    on_nonfinite="stop",
+    evaluate_every=5000,  # Steps between two PSNRs on held-out signals.
+    on_nonfinite="stop",  # Or "restore": back to the last checkpoint.
   )
   config.data = section(
     source=source,
     pipeline=section(
-      batch_size=3,
+      batch_size=3,  # Images per outer step.
       crops_per_image=1,
-      augment=(),
-      cache_bytes=2**32,
+      augment=(),  # The papers name none.
+      cache_bytes=2**32,  # Decoded images kept in memory.
       read_threads=8,
     ),
   )
@@ -60,10 +83,10 @@ def base(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
     width=256,
     w0=200.0,
     out_dim=config.signal.get_ref("channels"),
-    out_bias=0.5,
+    out_bias=0.5,  # Centres the start in [0, 1].
   )
   config.inner = section(
-    num_steps=2,
+    num_steps=2,  # t.
     low=1e-3,  # The rate; low = high and no clip: not learned.
     high=1e-3,
     clip=config_dict.placeholder(tuple),
@@ -71,20 +94,31 @@ def base(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
   )
   config.outer = section(
     num_steps=config.train.get_ref("num_steps"),
-    learning_rate=1e-5,  # Adam.
+    learning_rate=1e-5,  # beta; Adam.
     schedule="constant",
-    clip_norm=config_dict.placeholder(float),
+    clip_norm=config_dict.placeholder(float),  # Gradients are not clipped.
+    # Factors on the rate: of the learned inner rates, and of the gates.
     rate_factors={"meta": 1.0, "log_alpha": 1.0},
+    # Signals adapted at a time; None: all of a batch.
     task_tile=config_dict.placeholder(int),
   )
   config.evaluate = section(
-    num_images=config_dict.placeholder(int),
+    # The papers draw 100 of the validation split; here the test split's first.
+    num_images=100,
+    num_pictures=3,  # Of them, kept as pictures.
     num_validation_signals=30,
     signals_per_call=10,
     fit=section(num_steps=100, learning_rate=1e-3),  # Adam, full batch.
     pruned_roles=("weight",),  # What is counted as prunable.
     # MAML+OneShot and MAML+IMP from this start, for these numbers of rounds.
     pruned_fits=section(ratio=0.2, rounds=()),
+  )
+  config.export = section(
+    image_side=config_dict.placeholder(int),  # Shape files leave out.
+    num_images=100,  # Training images that the codec is fitted to.
+    # Weights kept after each round of pruning while a tile is fitted; () for
+    # the pattern of the model.
+    num_kept=(),
   )
   return config
 
@@ -114,10 +148,37 @@ def meta_sparse_inr(
     ratio=0.2,  # gamma: 20 % of the surviving weights each round.
     num_rounds=NUM_ROUNDS,
     score=score,
-    roles=("weight",),  # Biases stay.
+    roles=("weight",),  # Biases stay: "6,964 parameters" are weights alone.
   )
   config.train.num_steps = 150_000 + NUM_ROUNDS * 30_000
   return config.lock()
+
+
+def with_fourier_features(
+  config: config_dict.ConfigDict,
+) -> config_dict.ConfigDict:
+  """The same method with the network of appendix B."""
+  with config.unlocked():
+    config.network = section(
+      kind="fourier",
+      depth=4,  # Hidden layers, of which the first is fixed and never pruned.
+      width=256,
+      sigma=20.0,  # Deviation of the first layer's frequencies.
+      out_dim=config.signal.get_ref("channels"),
+      out_bias=0.5,
+    )
+  return config
+
+
+def with_reptile(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
+  """The same method meta-learned by Reptile (appendix E).
+
+  Differs from the paper: its rates and steps for Reptile are not given.
+  """
+  with config.unlocked():
+    config.objective = section(kind="reptile")  # MAML without this section.
+    config.evaluate.fit.num_steps = 500
+  return config
 
 
 def dense_narrow(
@@ -142,81 +203,98 @@ def mscn(
   source: config_dict.ConfigDict,
   rounds: int,
   meta_sgd: bool,
-  on: str,
-  biases: bool = False,
+  on: str = "updates",
 ) -> config_dict.ConfigDict:
   """MSCN in weight space (eq. 9, or appendix C with `on="values"`).
 
-  The papers list lambdas without saying which sparsity each reaches; here a
-  controller seeks as many weights as pruning leaves.
+  Differs from the paper: it lists lambdas without saying which sparsity each
+  reaches, so here a controller seeks as many weights as pruning leaves. Outer
+  steps are not given; Meta-SparseINR's.
 
   Args:
     source: the section `data.source`.
     rounds: the sparsity, as rounds of 20 %.
-    meta_sgd: whether inner rates are learned (tables 4-6) or fixed.
-    on: "updates" or "values".
-    biases: whether biases have gates too.
+    meta_sgd: whether inner rates are learned (tables 4-6) or fixed. The fixed
+      rate is not given; Meta-SparseINR's.
+    on: what the gates multiply: "updates" or "values".
   """
   config = base(source=source)
   config.network.w0 = 30.0
-  config.evaluate.fit.learning_rate = 3e-4
+  config.evaluate.fit.learning_rate = 3e-4  # Or 1e-4; both were tried.
   if meta_sgd:
     config.inner.update(low=1e-3, high=0.05, clip=(0.0, 1.0))
-  width, depth = config.network.width, config.network.depth
-  weights = 2 * width + (depth - 1) * width**2 + config.signal.channels * width
+  network = config.network
+  total = num_weights(network.width, network.depth, network.out_dim)
   config.gates = section(
     on=on,
     initial_log_alpha=0.5,
-    grouping=section(
-      kind="parameter",
-      roles=config_dict.placeholder(tuple) if biases else ("weight",),
-    ),
+    # "Sparsify biases" was tried both ways; ("weight", "bias") has them too.
+    grouping=section(kind="parameter", roles=("weight",)),
     distribution=section(
-      beta=2 / 3,
-      gamma=-0.1,
+      beta=2 / 3,  # Temperature (Louizos et al., 2017).
+      gamma=-0.1,  # The stretched interval.
       zeta=1.1,
       log_alpha_range=(math.log(1e-2), math.log(1e2)),
     ),
     penalty=section(
-      kind="controlled",
-      target=round(weights * 0.8**rounds),
-      initial=1e-2,
-      gain=0.01,
-      damping=2.0,
+      kind="controlled",  # Or "constant" with the lambdas of tables 4-6.
+      target=round(total * 0.8**rounds),  # Open gates.
+      initial=1e-2,  # lambda at the start.
+      gain=0.01,  # Its growth per step, in log lambda.
+      damping=2.0,  # Against overshooting.
       limits=(1e-6, 1e3),
     ),
   )
-  config.outer.rate_factors.log_alpha = 100.0
+  config.outer.rate_factors.log_alpha = 100.0  # Or 10; both were tried.
   return config.lock()
 
 
+def mscn_units(
+  *, source: config_dict.ConfigDict, rounds: int
+) -> config_dict.ConfigDict:
+  """MSCN with a gate for each unit, so that the network gets smaller.
+
+  Section 3.2 allows gates on sets of parameters; no experiment has them.
+
+  Args:
+    source: the section `data.source`.
+    rounds: as many units are sought as the dense narrow network has.
+  """
+  config = mscn(source=source, rounds=rounds, meta_sgd=True, on="values")
+  with config.unlocked():
+    config.gates.grouping = section(kind="unit")
+    config.gates.penalty.target = config.network.depth * WIDTHS[rounds]
+  return config
+
+
 def on_two_cores(
-  config: config_dict.ConfigDict, *, side: int = 64
+  config: config_dict.ConfigDict, *, side: int = 64, channels: int = 3
 ) -> config_dict.ConfigDict:
   """The same method at a size that two CPU cores train in minutes.
 
   Args:
     config: a config of this module.
     side: of the images.
+    channels: of the images.
   """
-  rounds = 12
+  rounds, width = 12, 64
+  old = num_weights(256, 4, config.signal.channels)
+  new = num_weights(width, 4, channels)
   with config.unlocked():
-    config.signal.side = config.data.source.side = side
+    config.data.source.update(side=side, channels=channels)
     config.data.pipeline.update(batch_size=2, read_threads=1)
-    if config.network.width == 256:
-      config.network.width = 64
+    rounds_left = WIDTHS.index(config.network.width)
+    config.network.width = narrow_width(width, channels, rounds_left)
+    if "w0" in config.network:
+      config.network.w0 = 30.0
     else:
-      config.network.width = round(config.network.width / 8) * 2
-    config.network.w0 = 30.0
-    config.inner.update(low=1e-2, high=1e-2)
-    if config.inner.clip is not None:
-      config.inner.update(low=1e-3, high=0.05)
+      config.network.sigma = 7.0  # As far below the pixels' limit as 20 was.
+    if config.inner.clip is None:
+      config.inner.update(low=1e-2, high=1e-2)
     config.outer.update(learning_rate=3e-4, clip_norm=1.0, task_tile=1)
     if config.train.num_steps:
       config.train.num_steps = 1500
-    config.train.update(
-      checkpoint_every=500, evaluate_every=500, log_every=50
-    )
+    config.train.update(checkpoint_every=500, evaluate_every=500, log_every=50)
     if "prune" in config:
       config.prune.update(
         num_dense_steps=1500, num_round_steps=500, num_rounds=rounds
@@ -224,17 +302,35 @@ def on_two_cores(
       config.train.num_steps = 1500 + 500 * rounds
     if "gates" in config:
       config.train.num_steps = 3000
-      left = config.gates.penalty.target / _num_weights(256, 4, 3)
-      config.gates.penalty.update(
-        target=round(left * _num_weights(64, 4, config.signal.channels)),
-        gain=0.03,
-      )
-    config.evaluate.update(num_images=8, num_validation_signals=4)
-    config.evaluate.signals_per_call = 4
+      penalty = config.gates.penalty
+      by_unit = config.gates.grouping.kind == "unit"
+      left = penalty.target * (width / 256 if by_unit else new / old)
+      penalty.update(target=round(left), gain=0.03)
+    config.evaluate.update(
+      num_images=8, num_validation_signals=4, signals_per_call=4
+    )
     if config.evaluate.pruned_fits.rounds:
       config.evaluate.pruned_fits.rounds = (4, 8, 12)
   return config
 
 
-def _num_weights(width: int, depth: int, channels: int) -> int:
+def narrow_width(width: int, channels: int, rounds: int) -> int:
+  """The even width with the weights that rounds of 20 % leave, or some more.
+
+  For `width` 256 it gives eq. 6 of Meta-SparseINR.
+
+  Args:
+    width: of the network that is pruned, with 4 sine layers.
+    channels: C.
+    rounds: of pruning.
+  """
+  wanted = round(num_weights(width, 4, channels) * 0.8**rounds)
+  narrow = 2
+  while num_weights(narrow, 4, channels) < wanted:
+    narrow += 2
+  return narrow
+
+
+def num_weights(width: int, depth: int, channels: int) -> int:
+  """Weights, biases not counted, of a SIREN of image coordinates."""
   return 2 * width + (depth - 1) * width**2 + channels * width

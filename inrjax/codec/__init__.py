@@ -15,11 +15,14 @@ from inrjax.codec.errors import (
 )
 
 if TYPE_CHECKING:
+  from inrjax.codec.base import RateParts
   from inrjax.codec.coin import CoinCodec
   from inrjax.codec.coin_spec import CoinSpec
   from inrjax.codec.fitting import fit_codec, fit_fixed_width_codec
-  from inrjax.codec.image_codec import EFFORTS, ImageCodec, RateParts
+  from inrjax.codec.image_codec import EFFORTS, ImageCodec
   from inrjax.codec.loading import load, pretrained_models
+  from inrjax.codec.sparse_inr import SparseCodec, fit_sparse_codec
+  from inrjax.codec.sparse_spec import SparseSpec
   from inrjax.codec.spec import ModulatedSpec
 
 __all__ = [
@@ -31,10 +34,13 @@ __all__ = [
   "ImageCodec",
   "ModulatedSpec",
   "RateParts",
+  "SparseCodec",
+  "SparseSpec",
   "UnsupportedSignalError",
   "WrongModelError",
   "fit_codec",
   "fit_fixed_width_codec",
+  "fit_sparse_codec",
   "load",
   "pretrained_models",
 ]
@@ -45,9 +51,12 @@ _HOMES = {
   "EFFORTS": "image_codec",
   "ImageCodec": "image_codec",
   "ModulatedSpec": "spec",
-  "RateParts": "image_codec",
+  "RateParts": "base",
+  "SparseCodec": "sparse_inr",
+  "SparseSpec": "sparse_spec",
   "fit_codec": "fitting",
   "fit_fixed_width_codec": "fitting",
+  "fit_sparse_codec": "sparse_inr",
   "load": "loading",
   "pretrained_models": "loading",
 }

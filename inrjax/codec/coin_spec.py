@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from inrjax.codec import errors
+from inrjax.codec import json_fields
 from inrjax.networks import siren
 
 # Widths of a weight; 16 bits are half-precision floats.
@@ -97,20 +97,7 @@ def from_json(config: Mapping[str, Any]) -> CoinSpec:
   Raises:
     CorruptBitstreamError: if fields are missing, unknown or out of range.
   """
-  try:
-    fields = _tuples(config)
-    network = siren.SirenConfig(**_tuples(fields.pop("network")))
+  with json_fields.reading():
+    fields = json_fields.tuples(config)
+    network = siren.SirenConfig(**json_fields.tuples(fields.pop("network")))
     return CoinSpec(network, **fields)
-  except (AttributeError, KeyError, TypeError, ValueError) as error:
-    raise errors.CorruptBitstreamError(
-      f"The model's configuration cannot be used ({error}); it was written by "
-      "another version or is damaged."
-    ) from error
-
-
-def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
-  """JSON's lists as the tuples that the constructors take."""
-  return {
-    name: tuple(value) if isinstance(value, list) else value
-    for name, value in fields.items()
-  }

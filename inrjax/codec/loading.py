@@ -10,6 +10,7 @@ from inrjax.codec import (
   image_codec,
   model_check,
   model_file,
+  sparse_inr,
 )
 from inrjax.codec import spec as spec_lib
 from inrjax.meta import method as method_lib
@@ -18,7 +19,7 @@ _SHIPPED = pathlib.Path(__file__).parent.parent / "pretrained"
 _SUFFIX = ".inrmodel"
 
 # Whatever a model file may hold; the methods are the same.
-Codec = image_codec.ImageCodec | coin.CoinCodec
+Codec = image_codec.ImageCodec | coin.CoinCodec | sparse_inr.SparseCodec
 
 
 def pretrained_models() -> list[str]:
@@ -62,12 +63,14 @@ def from_model_file(content: model_file.ModelFile) -> Codec:
   kind = content.config.get("codec")
   if kind == "coin":
     return coin.from_model_file(content)
-  if kind != "modulated":
+  if kind not in ("modulated", "sparse_inr"):
     raise errors.CorruptBitstreamError(
       f"The model file holds a codec {kind!r}, which this version does not "
       "know."
     )
   try:
+    if kind == "sparse_inr":
+      return sparse_inr.from_model_file(content)
     spec = spec_lib.from_json(content.config["spec"])
     coder = coders.from_arrays(content.arrays)
     trees = model_file.unflatten(content.arrays, "outer")

@@ -10,14 +10,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from inrjax.codec import coders, context, errors
-from inrjax.codec import spec as spec_lib
+from inrjax.codec import (
+  coders,
+  context,
+  errors,
+  sparse_weights,
+  tile_network,
+)
 from inrjax.meta import method as method_lib
 
 _MAX_BITS = 24
 
 
-def check_outer(spec: spec_lib.ModulatedSpec, outer: method_lib.Outer) -> None:
+def check_outer(spec: tile_network.TileSpec, outer: method_lib.Outer) -> None:
   """Compares what training learned with what the network has room for.
 
   Args:
@@ -54,6 +59,76 @@ def check_coder(coder: coders.Coder, num_values: int) -> None:
     _check_transform_coder(coder, num_values)
   elif isinstance(coder, coders.FixedWidthCoder):
     _check_fixed_width_coder(coder, num_values)
+
+
+def check_stored(stored: np.ndarray, outer: method_lib.Outer) -> None:
+  """Checks which parameters a codec of weights stores.
+
+  Args:
+    stored: `[all]` bool.
+    outer: what training learned, its mask of zeros and ones.
+
+  Raises:
+    CorruptBitstreamError: if it is of another network, or the mask is none.
+  """
+  masks = jax.tree.leaves(outer.mask)
+  size = sum(mask.size for mask in masks)
+  if stored.shape != (size,) or stored.dtype != bool or not stored.any():
+    raise errors.CorruptBitstreamError(
+      f"array stored of the model is {stored.dtype} {list(stored.shape)} with "
+      f"{np.count_nonzero(stored)} true, not bool [{size}] with some"
+    )
+  if not all(np.isin(np.asarray(mask), (0, 1)).all() for mask in masks):
+    raise errors.CorruptBitstreamError(
+      "the model's mask holds other values than 0 and 1"
+    )
+
+
+def check_sparse_coder(
+  coder: sparse_weights.SparseCoder, length: int, may_prune: np.ndarray
+) -> None:
+  """Checks the arrays of a coder of weights.
+
+  Args:
+    coder: the coder.
+    length: L, parameters that are stored.
+    may_prune: `[L]` bool, those that tiles may prune.
+
+  Raises:
+    CorruptBitstreamError: if an array is of another type or shape, or holds
+      what it cannot; names it.
+  """
+  _check_floats("change/mean", coder.mean, (length,))
+  _check_floats("change/scale", coder.scale, (length,))
+  _check_integers("change/level", coder.level, np.int16, (length,))
+  if not (
+    0 < coder.base_step < float("inf")
+    and 0 < coder.rounding <= 0.5
+    and -0.5 <= coder.shift <= 0.5
+    and np.all(coder.scale > 0)
+    and np.abs(coder.level.astype(int)).max() <= sparse_weights.MAX_LEVEL
+  ):
+    raise errors.CorruptBitstreamError(
+      f"step {coder.base_step}, rounding {coder.rounding} and shift "
+      f"{coder.shift}, or the parameters' scales and levels, are no quantiser's"
+    )
+  _check_num_tables(coder.tables.num_tables, sparse_weights.NUM_CLASSES)
+  _check_num_tables(coder.shift_tables.num_tables, 1)
+  if coder.prunes != bool(may_prune.any()):
+    raise errors.CorruptBitstreamError(
+      "the model prunes while fitting, and has no tables for patterns, or "
+      "the other way round"
+    )
+  if coder.survival_tables is not None:
+    classes = coder.survival
+    _check_integers("survival/class", classes, np.int16, (length,))
+    if (
+      np.any((classes >= 0) != may_prune)
+      or classes.max() >= coder.survival_tables.num_tables
+    ):
+      raise errors.CorruptBitstreamError(
+        "array survival/class of the model does not fit what may be pruned"
+      )
 
 
 def _check_transform_coder(coder: coders.TransformCoder, length: int) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from inrjax.codec import errors
+from inrjax.codec import json_fields
 from inrjax.meta import method as method_lib
 from inrjax.meta import recipes
 from inrjax.networks import siren
@@ -101,27 +101,16 @@ def from_json(config: Mapping[str, Any]) -> ModulatedSpec:
   Raises:
     CorruptBitstreamError: if fields are missing, unknown or out of range.
   """
-  try:
+  with json_fields.reading():
     fields = dict(config)
-    fields["network"] = siren.SirenConfig(**_tuples(fields["network"]))
-    fields["rates"] = recipes.InnerRates(**_tuples(fields["rates"]))
+    fields["network"] = siren.SirenConfig(
+      **json_fields.tuples(fields["network"])
+    )
+    fields["rates"] = recipes.InnerRates(**json_fields.tuples(fields["rates"]))
     if fields["gates"] is not None:
       gates = dict(fields["gates"])
       gates["distribution"] = gates_lib.HardConcrete(
-        **_tuples(gates["distribution"])
+        **json_fields.tuples(gates["distribution"])
       )
       fields["gates"] = method_lib.Gates(**gates)
     return ModulatedSpec(**fields)
-  except (AttributeError, KeyError, TypeError, ValueError) as error:
-    raise errors.CorruptBitstreamError(
-      f"The model's configuration cannot be used ({error}); it was written by "
-      "another version or is damaged."
-    ) from error
-
-
-def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
-  """JSON's lists as the tuples that the constructors take."""
-  return {
-    name: tuple(value) if isinstance(value, list) else value
-    for name, value in fields.items()
-  }

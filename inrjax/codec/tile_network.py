@@ -7,7 +7,7 @@ takes, so memory is bounded whatever the size of the image.
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.flatten_util
@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from inrjax.adapt import loop
-from inrjax.codec import spec as spec_lib
 from inrjax.coords import images
 from inrjax.meta import method as method_lib
+from inrjax.networks import fourier, siren
 from inrjax.sparsity import gates as gates_lib
 from inrjax.types import Array, PyTree
 
@@ -28,16 +28,63 @@ _TASK_TILE = 8
 _BLOCK = 64
 
 
+class TileSpec(Protocol):
+  """What a specification says of the network and its tiles."""
+
+  @property
+  def network(self) -> siren.SirenConfig | fourier.FourierConfig:
+    """The network."""
+    ...
+
+  @property
+  def side(self) -> int:
+    """P of the P x P tiles."""
+    ...
+
+  @property
+  def low(self) -> float:
+    """Start of the coordinate range of a tile."""
+    ...
+
+  @property
+  def high(self) -> float:
+    """Its end."""
+    ...
+
+  @property
+  def image_side(self) -> int | None:
+    """Side of the images whose shape small files leave out."""
+    ...
+
+  @property
+  def gates(self) -> method_lib.Gates | None:
+    """The gates; what is behind a closed one is not stored."""
+    ...
+
+  def method(self) -> method_lib.Method:
+    """The method whose inner loop encodes."""
+    ...
+
+  def to_json(self) -> dict[str, Any]:
+    """The specification as JSON values."""
+    ...
+
+
 class TileNetwork:
   """A trained method, applied to arrays of tiles.
 
   The fast parameters that the codec stores are those whose gate is open, as one
   vector per tile.
+
+  Attributes:
+    spec: network, tiles and inner loop.
+    outer: what training learned.
   """
 
-  def __init__(
-    self, spec: spec_lib.ModulatedSpec, outer: method_lib.Outer
-  ) -> None:
+  _chunks = _CHUNKS
+  _task_tile = _TASK_TILE
+
+  def __init__(self, spec: TileSpec, outer: method_lib.Outer) -> None:
     """Keeps the parameters.
 
     Args:
@@ -53,10 +100,7 @@ class TileNetwork:
     template = self._method.initial_fast(outer)
     flat, self._unravel = jax.flatten_util.ravel_pytree(template)
     self._size = flat.size
-    self._kept = np.arange(flat.size)
-    if spec.gates is not None:
-      open_ = gates_lib.open_gates(outer.log_alpha, spec.gates.distribution)
-      self._kept = np.flatnonzero(jax.flatten_util.ravel_pytree(open_)[0])
+    self._kept = self._find_kept()
     if not len(self._kept):
       raise ValueError(
         f"None of the {flat.size} gates are open, so there is nothing to "
@@ -65,6 +109,14 @@ class TileNetwork:
     self._as_context = images.image_context(
       spec.side, spec.side, low=spec.low, high=spec.high
     )
+
+  def _find_kept(self) -> np.ndarray:
+    """`[L]` indices of the fast parameters that are stored."""
+    gates = self.spec.gates
+    if gates is None:
+      return np.arange(self._size)
+    open_ = gates_lib.open_gates(self.outer.log_alpha, gates.distribution)
+    return np.flatnonzero(jax.flatten_util.ravel_pytree(open_)[0])
 
   @property
   def num_stored(self) -> int:
@@ -81,7 +133,7 @@ class TileNetwork:
     Returns:
       `[n, L]` float32.
     """
-    return _in_chunks(self._fit(extra_steps), tiles)
+    return _in_chunks(self._fit(extra_steps), tiles, chunks=self._chunks)
 
   def values(
     self, fast: np.ndarray, rows: np.ndarray, columns: np.ndarray
@@ -98,7 +150,9 @@ class TileNetwork:
     """
     blocks = [
       [
-        _in_chunks(self._values, fast, some_rows, some_columns)
+        _in_chunks(
+          self._values, fast, some_rows, some_columns, chunks=self._chunks
+        )
         for some_columns in _blocks(columns)
       ]
       for some_rows in _blocks(rows)
@@ -118,7 +172,9 @@ class TileNetwork:
     Returns:
       `[n]` and `[n, L]`.
     """
-    return _in_chunks(self._error_and_gradient, fast, tiles)
+    return _in_chunks(
+      self._error_and_gradient, fast, tiles, chunks=self._chunks
+    )
 
   def jacobians(self, fast: np.ndarray) -> np.ndarray:
     """`[n, P P C, L]` derivatives of the tiles' values; for few tiles."""
@@ -149,7 +205,7 @@ class TileNetwork:
       adapted = method.adapt(jax.random.key(0), self.outer, {}, context)
       return jax.flatten_util.ravel_pytree(adapted.fast)[0][self._kept]
 
-    return jax.jit(loop.over_signals(one, task_tile=_TASK_TILE))
+    return jax.jit(loop.over_signals(one, task_tile=self._task_tile))
 
   @functools.cached_property
   def _values(self) -> Callable[..., Any]:
@@ -161,7 +217,7 @@ class TileNetwork:
       values = self._apply(fast, coords)
       return values.reshape(rows.size, columns.size, -1)
 
-    return jax.jit(loop.over_signals(one, task_tile=_TASK_TILE))
+    return jax.jit(loop.over_signals(one, task_tile=self._task_tile))
 
   @functools.cached_property
   def _error_and_gradient(self) -> Callable[..., Any]:
@@ -172,7 +228,7 @@ class TileNetwork:
 
       return jax.value_and_grad(error)(fast)
 
-    return jax.jit(loop.over_signals(one, task_tile=_TASK_TILE))
+    return jax.jit(loop.over_signals(one, task_tile=self._task_tile))
 
 
 def _blocks(positions: np.ndarray) -> list[np.ndarray]:
@@ -184,10 +240,14 @@ def _blocks(positions: np.ndarray) -> list[np.ndarray]:
   return np.split(padded, number, axis=1)
 
 
-def _in_chunks(fn: Callable[..., PyTree], *arrays: np.ndarray) -> Any:
+def _in_chunks(
+  fn: Callable[..., PyTree],
+  *arrays: np.ndarray,
+  chunks: tuple[int, ...] = _CHUNKS,
+) -> Any:
   """Applies a compiled function of a fixed number of rows to any number."""
   num = len(arrays[0])
-  chunk = next((size for size in _CHUNKS if num <= size), _CHUNKS[-1])
+  chunk = next((size for size in chunks if num <= size), chunks[-1])
   results = []
   for start in range(0, num, chunk):
     parts = [a[start : start + chunk] for a in arrays]

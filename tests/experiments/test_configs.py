@@ -13,20 +13,59 @@ import pytest
 
 import experiments
 from experiments import (
+  build,
+  celeba,
   celeba_hq,
   cifar10,
   evaluation,
+  imagenette,
   kodak,
   launch,
+  sdf,
+  text,
 )
+from experiments.configs import full_weights
 from inrjax import codec
+from inrjax.codec import sparse_inr
 
 FOLDER = pathlib.Path(experiments.__file__).parent / "configs"
-FILES = sorted(p for p in FOLDER.rglob("*.py") if p.stem != "__init__")
-LOADERS = {"cifar10": cifar10, "celeba_hq": celeba_hq, "kodak": kodak}
+# Beside the folders there is `full_weights.py`, which others build on.
+FILES = sorted(p for p in FOLDER.glob("*/*.py") if p.stem != "__init__")
+LOADERS = {
+  "celeba": celeba,
+  "celeba_hq": celeba_hq,
+  "cifar10": cifar10,
+  "imagenette": imagenette,
+  "kodak": kodak,
+  "sdf": sdf,
+  "text": text,
+}
+# The data sets of methods that adapt weights have the same configs but for
+# their source, so one config of each kind stands for those with its settings.
+WEIGHTS = [
+  p for p in FILES if p.parent.name in ("celeba", "imagenette", "sdf", "text")
+]
+TRAINED = {
+  "learnit": FOLDER / "celeba/learnit.py",
+  "reptile": FOLDER / "celeba/reptile_cpu.py",
+  "scratch": FOLDER / "imagenette/scratch_cpu.py",
+  "meta_sparse_inr": FOLDER / "sdf/meta_sparse_inr_cpu.py",
+  "meta_sparse_inr_ffn": FOLDER / "celeba/meta_sparse_inr_ffn.py",
+  "meta_sparse_inr_reptile": FOLDER / "celeba/meta_sparse_inr_reptile.py",
+  "mscn": FOLDER / "text/mscn.py",
+  "mscn_units": FOLDER / "imagenette/mscn_units_cpu.py",
+}
+STANDS_FOR = {
+  "fomaml": "learnit",
+  "dense_narrow": "scratch",
+  "random_pruning": "meta_sparse_inr",
+  "mscn_metasgd": "mscn",
+  "mscn_fully_sparse": "mscn",
+}
 SIDE = 8
 ADAPTER = inspect.signature(evaluation.Adapter)
 FIT_CODEC = inspect.signature(codec.fit_codec)
+FIT_SPARSE_CODEC = inspect.signature(sparse_inr.fit_sparse_codec)
 
 
 def name_of(path: pathlib.Path) -> str:
@@ -77,9 +116,11 @@ def shrunk(config: Any) -> dict[str, Any]:
     config.fit.num_steps = 2
     config.evaluate.update(num_images=2, num_bits=(8,))
     return config.to_dict()
+  config.inner.num_steps = 1
+  if build.adapts_weights(config):
+    return shrunk_weights(config)
   config.num_modulations = 3
   config.signal.side = SIDE
-  config.inner.num_steps = 1
   if "start" in config:
     config.network.basis_dim = 4
     config.start.update(num_signals=8, num_steps=2)
@@ -99,18 +140,39 @@ def shrunk(config: Any) -> dict[str, Any]:
   return config.to_dict()
 
 
+def shrunk_weights(config: Any) -> dict[str, Any]:
+  """The rest of `shrunk` for a method that adapts weights."""
+  config.network.depth = 2
+  config.data.source.side = SIDE
+  config.data.pipeline.update(batch_size=4, read_threads=0)
+  if config.train.num_steps:
+    config.train.num_steps = 2
+  config.train.update(log_every=1, checkpoint_every=1, evaluate_every=2)
+  if "prune" in config:
+    config.prune.update(num_dense_steps=1, num_round_steps=1, num_rounds=1)
+  if "gates" in config:
+    config.gates.penalty.target = 3
+  config.evaluate.update(
+    num_images=2, num_pictures=1, num_validation_signals=2, signals_per_call=2
+  )
+  config.evaluate.fit.num_steps = 4
+  if config.evaluate.pruned_fits.rounds:
+    config.evaluate.pruned_fits.rounds = (2,)
+  return config.to_dict()
+
+
 class Images:
   """Random pictures that stand in for a data set."""
 
-  def __init__(self, split: str):
-    del split
+  def __init__(self, channels: int):
+    self._channels = channels
 
   def __len__(self) -> int:
     return 6
 
   def __getitem__(self, index: int) -> np.ndarray:
     rng = np.random.default_rng(index)
-    return rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    return rng.integers(0, 256, (SIDE, SIDE, self._channels), np.uint8)
 
 
 class FakeCodec:
@@ -129,6 +191,7 @@ class FakeAdapter:
   def __init__(self, method, as_context, **settings):
     ADAPTER.bind(method, as_context, **settings)
     self._method = method
+    self._channels = settings["channels"]
 
   def fit(self, outer: Any, signals: np.ndarray) -> np.ndarray:
     start = self._method.initial_fast(outer)
@@ -136,7 +199,14 @@ class FakeAdapter:
     return np.zeros((len(signals), size), np.float32)
 
   def decode(self, outer: Any, fast: np.ndarray) -> np.ndarray:
-    return np.zeros((len(fast), SIDE, SIDE, 3), np.uint8)
+    return np.zeros((len(fast), SIDE, SIDE, self._channels), np.uint8)
+
+
+class FakeSparseCodec(FakeCodec):
+  """Takes what `sparse_inr.fit_sparse_codec` takes and writes nothing."""
+
+  def __init__(self, *args, **settings):
+    FIT_SPARSE_CODEC.bind(*args, **settings)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -156,7 +226,11 @@ def test_every_variant_builds_and_is_locked(path: pathlib.Path) -> None:
     assert words in module.__doc__
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
+@pytest.mark.parametrize(
+  "path",
+  [p for p in FILES if p not in WEIGHTS or p in TRAINED.values()],
+  ids=name_of,
+)
 def test_every_config_trains_and_every_setting_is_read(
   path: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,17 +239,18 @@ def test_every_config_trains_and_every_setting_is_read(
     values = shrunk(config)
   seen: set[str] = set()
   recorded = Recorder(values, "", seen)
-  source = dict(recorded["data"]["source"])
-  inspect.signature(LOADERS[path.parent.name].load).bind(
-    "train", None, **source
-  )
+  check_source(path, recorded)
   monkeypatch.setattr(evaluation, "Adapter", FakeAdapter)
   monkeypatch.setattr(codec, "fit_codec", FakeCodec)
-  run = launch.Run(recorded, tmp_path, Images)
+  monkeypatch.setattr(sparse_inr, "fit_sparse_codec", FakeSparseCodec)
+  # COIN has no signals; its launchers' pictures are in colour.
+  channels = values.get("signal", {"channels": 3})["channels"]
+  run = launch.Run(recorded, tmp_path, lambda split: Images(channels))
   run.meta_learn()
   run.measure()
-  if "outer" in values:
+  if "export" in values:
     run.write_model()
+  if values.get("train", {}).get("num_steps"):
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     last = json.loads(lines[-1])
     assert last["step"] == 2 and math.isfinite(last["loss"])
@@ -183,8 +258,88 @@ def test_every_config_trains_and_every_setting_is_read(
     assert "validation_psnr" in last
   result = json.loads((tmp_path / evaluation.RESULTS).read_text())
   assert result["num_images"] == 2 and result["quantised"]
+  if path in WEIGHTS:
+    steps = {level["step"] for level in result["levels"]}
+    # Fails if levels on the way, or those that prune, are not measured.
+    assert steps == set(build.milestones(values))
+    procedures = {level["procedure"] for level in result["levels"]}
+    assert ("imp" in procedures) == (path.stem in ("learnit", "reptile_cpu"))
   # Fails if a setting is added that the launcher forgets.
   assert set(leaves(values)) <= seen
+
+
+def check_source(path: pathlib.Path, config: Mapping) -> None:
+  """Fails if a launcher does not take what a config's source gives it."""
+  load = LOADERS[path.parent.name].load
+  inspect.signature(load).bind("train", None, **config["data"]["source"])
+
+
+@pytest.mark.parametrize("path", WEIGHTS, ids=name_of)
+def test_configs_of_weights_are_like_the_one_that_is_trained(
+  path: pathlib.Path,
+) -> None:
+  kind = path.stem.removesuffix("_cpu")
+  trained = read(TRAINED[STANDS_FOR.get(kind, kind)]).get_config().to_dict()
+  for variant in read(path).VARIANTS:
+    values = read(path).get_config(variant).to_dict()
+    check_source(path, values)
+    # Fails if a data set's config has a setting of its own.
+    settings = {s for s in leaves(values) if not s.startswith("data.source.")}
+    assert settings <= set(leaves(trained))
+    # Fails if an option is not known, or no checkpoint ends a level.
+    build.make_method(values)
+    assert build.milestones(values)[-1] == values["train"]["num_steps"]
+    for name in ("side", "channels"):
+      assert values["signal"][name] == values["data"]["source"][name]
+    assert values["network"]["out_dim"] == values["signal"]["channels"]
+
+
+def weights_config(name: str, variant: str) -> Any:
+  return read(FOLDER / f"{name}.py").get_config(variant)
+
+
+def test_widths_of_dense_networks_are_those_of_the_paper() -> None:
+  # Fails if biases are counted, or a width has fewer weights than are left.
+  for rounds, width in enumerate(full_weights.WIDTHS):
+    assert full_weights.narrow_width(256, 3, rounds) == width
+  assert full_weights.num_weights(256, 4, 3) == 197_888
+  assert full_weights.num_weights(48, 4, 3) == 7152  # Section 5.2.
+
+
+def test_the_papers_numbers_for_weights() -> None:
+  sparse = weights_config("celeba/meta_sparse_inr", "all")
+  assert sparse.network.w0 == 200 and sparse.inner.low == 1e-3
+  assert sparse.train.num_steps == 150_000 + 20 * 30_000
+  assert sparse.evaluate.fit.to_dict() == {
+    "num_steps": 100,
+    "learning_rate": 1e-3,
+  }
+  mscn = weights_config("sdf/mscn_metasgd", "15")
+  assert mscn.network.w0 == 30 and mscn.inner.clip == (0.0, 1.0)
+  assert (mscn.inner.low, mscn.inner.high) == (0.001, 0.05)
+  # Section 5.2: 6,964 parameters, of 15 rounds.
+  assert mscn.gates.penalty.target == 6963
+  fixed = weights_config("celeba/mscn", "15")
+  assert fixed.inner.clip is None and fixed.inner.low == fixed.inner.high
+  assert weights_config("text/dense_narrow", "15").network.width == 48
+  features = weights_config("celeba/meta_sparse_inr_ffn", "all")
+  assert features.network.sigma == 20
+
+
+@pytest.mark.parametrize("data_set", ["celeba", "sdf"])
+def test_methods_on_two_cores_have_equal_budgets(data_set: str) -> None:
+  channels = {"celeba": 3, "sdf": 1}[data_set]
+  total = full_weights.num_weights(64, 4, channels)
+  for rounds in full_weights.ROUNDS:
+    left = round(total * 0.8 ** int(rounds))
+    target = weights_config(f"{data_set}/mscn_cpu", rounds).gates.penalty.target
+    narrow = weights_config(f"{data_set}/dense_narrow_cpu", rounds).network
+    # Fails if the target is scaled by the weights of another network.
+    assert abs(target - left) <= 1
+    dense = full_weights.num_weights(narrow.width, 4, channels)
+    assert left <= dense
+    smaller = full_weights.num_weights(narrow.width - 2, 4, channels)
+    assert smaller < left
 
 
 def test_the_papers_numbers() -> None:

@@ -1,0 +1,26 @@
+"""Narrow dense networks from scratch on CelebA, for two CPU cores.
+
+  python -m experiments.celeba
+      --config=experiments/configs/celeba/scratch_cpu.py:12
+      --workdir=DIR --mode=train --mode=evaluate
+      [--data_dir=CELEBA]
+
+The part after the colon is as in `scratch.py`.
+Hardware and time: two CPU cores, minutes.
+"""
+
+from ml_collections import config_dict
+
+from experiments.configs import full_weights
+from experiments.configs.celeba import scratch
+
+VARIANTS = scratch.VARIANTS
+
+
+def get_config(variant: str = "12") -> config_dict.ConfigDict:
+  """`scratch.py` at a size for two CPU cores, locked.
+
+  Args:
+    variant: rounds of pruning that leave as many.
+  """
+  return full_weights.on_two_cores(scratch.get_config(variant))

@@ -1,0 +1,29 @@
+"""Narrow dense networks from scratch on Imagenette, for two CPU cores.
+
+  python -m experiments.imagenette
+      --config=experiments/configs/imagenette/scratch_cpu.py:12
+      --workdir=DIR --mode=train --mode=evaluate
+      [--data_dir=IMAGENETTE]
+
+The part after the colon is as in `scratch.py`.
+Hardware and time: two CPU cores, minutes.
+"""
+
+from ml_collections import config_dict
+
+from experiments.configs import full_weights
+from experiments.configs.imagenette import scratch
+
+VARIANTS = scratch.VARIANTS
+
+
+def get_config(variant: str = "12") -> config_dict.ConfigDict:
+  """`scratch.py` at a size for two CPU cores, locked.
+
+  Args:
+    variant: rounds of pruning that leave as many.
+  """
+  config = full_weights.on_two_cores(scratch.get_config(variant))
+  # The papers' part of the shorter edge.
+  config.data.source.resize_to = 72
+  return config

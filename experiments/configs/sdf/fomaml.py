@@ -1,0 +1,28 @@
+"""First-order MAML on SDF.
+
+  python -m experiments.sdf
+      --config=experiments/configs/sdf/fomaml.py
+      --workdir=DIR --mode=train --mode=evaluate
+      [--data_dir=FOLDER]
+
+The part after the colon is "all". As `learnit.py`, but no second derivatives.
+Hardware and time: as `learnit.py`, and less of both.
+Published: nothing.
+"""
+
+from ml_collections import config_dict
+
+from experiments.configs import full_weights
+from experiments.configs.sdf import source
+
+VARIANTS = full_weights.ALL
+
+
+def get_config(variant: str = "all") -> config_dict.ConfigDict:
+  """The config, locked.
+
+  Args:
+    variant: "all".
+  """
+  full_weights.checked(variant, VARIANTS)
+  return full_weights.fomaml(source=source())

@@ -1,0 +1,109 @@
+"""Sweeps are lists of runs that exist, and draw what they measured."""
+
+import importlib.util
+import pathlib
+
+import numpy as np
+import pytest
+
+import experiments
+from experiments import patterns, sweep, weights
+from experiments.sweeps import sparse_comparison
+
+ROOT = pathlib.Path(experiments.__file__).parents[1]
+SWEEPS = sorted(
+  path
+  for path in (ROOT / "experiments/sweeps").glob("*.py")
+  if path.stem not in ("__init__", "sparse_comparison")
+)
+SIDE = 8
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_every_entry_has_a_config_and_a_launcher(path: pathlib.Path) -> None:
+  entries = sweep.read_sweep(str(path))
+  assert entries
+  read = {}
+  for entry in entries:
+    file, _, variant = entry.config.partition(":")
+    assert importlib.util.find_spec(entry.launcher) is not None
+    if file not in read:
+      spec = importlib.util.spec_from_file_location("config", ROOT / file)
+      assert spec is not None and spec.loader is not None
+      read[file] = importlib.util.module_from_spec(spec)
+      spec.loader.exec_module(read[file])
+    # Fails if a setting of the sweep is no variant of the config.
+    assert variant in read[file].VARIANTS
+
+
+def test_a_comparison_is_methods_by_levels_by_seeds() -> None:
+  found = sparse_comparison.entries(
+    "sdf", suffix="_cpu", rounds=(4, 8), seeds=(0, 3)
+  )
+  names = [entry.name for entry in found]
+  assert len(set(names)) == 2 * (4 + 2 * 6)
+  # Fails if all seeds of a method come before the next method.
+  assert {n.split("/")[2] for n in names[: len(names) // 2]} == {"seed0"}
+  assert found[-1].overrides == {"seed": 3}
+
+
+def synthetic(workdir: pathlib.Path) -> dict[str, dict]:
+  rng = np.random.default_rng(0)
+  results = {}
+
+  def add(name: str, sizes: tuple[int, ...]) -> None:
+    folder = workdir / name
+    picture = rng.integers(0, 256, (SIDE, SIDE, 1), np.uint8)
+    weights.save_pictures(folder, "original", [picture])
+    levels = []
+    for size in sizes:
+      psnr = 10 + size / 10 + rng.normal()
+      levels.append(
+        {
+          "step": size,
+          "procedure": "fit",
+          "prunable": size,
+          "stored": size,
+          "psnr": psnr,
+          "psnr_by_step": [psnr - 1, psnr],
+          "layers": [{"open": size // 2, "size": 50}] * 2,
+          "pictures": weights.save_pictures(folder, f"fit{size}", [picture]),
+        }
+      )
+    found = {str(s): rng.permutation(100) < s for s in sizes}
+    patterns.write(folder / weights.PATTERNS, found)
+    results[name] = {"levels": levels}
+
+  for seed in range(2):
+    add(f"sparse/all/seed{seed}", (100, 50, 20))
+    for setting, size in (("4", 50), ("8", 20)):
+      add(f"mscn/{setting}/seed{seed}", (size,))
+  return results
+
+
+def test_levels_are_drawn(tmp_path: pathlib.Path) -> None:
+  results = synthetic(tmp_path)
+  tables = sweep.draw_levels(results, tmp_path, title="tiny", at=None)
+  assert set(tables) == {"Surviving weights", "By layer"}
+  drawn = {path.stem for path in tmp_path.glob("*.png")}
+  assert drawn == {"parameters", "steps", "pictures", "layers", "reuse"}
+  for path in tmp_path.glob("*.png"):
+    assert path.read_bytes().startswith(b"\x89PNG")
+  with pytest.raises(ValueError, match="--at=4000"):
+    sweep.draw_levels(results, tmp_path, title="tiny", at=4000.0)
+
+
+def test_dense_runs_without_pictures_are_drawn(tmp_path: pathlib.Path) -> None:
+  level = {
+    "procedure": "fit",
+    "prunable": 40,
+    "stored": 45,
+    "psnr": 20.0,
+    "psnr_by_step": [10.0, 20.0],
+    "layers": [{"open": 40, "size": 40}],
+  }
+  results = {"dense/4/seed0": {"levels": [level]}}
+  tables = sweep.draw_levels(results, tmp_path, title="tiny", at=None)
+  # Fails if a figure of nothing is asked for.
+  assert {p.stem for p in tmp_path.glob("*.png")} == {"parameters", "steps"}
+  assert set(tables) == {"Surviving weights"}
