@@ -309,6 +309,7 @@ def on_two_cores(
     config.evaluate.update(
       num_images=8, num_validation_signals=4, signals_per_call=4
     )
+    config.evaluate.fit.learning_rate = 1e-3  # The same for all methods.
     if config.evaluate.pruned_fits.rounds:
       config.evaluate.pruned_fits.rounds = (4, 8, 12)
   return config
