@@ -14,6 +14,7 @@ import functools
 import json
 import pathlib
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ from experiments import (
 from inrjax import data, train
 from inrjax.evaluate import files
 from inrjax.meta import method as method_lib
+from inrjax.sparsity import pruning
 from inrjax.train import parallel
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -186,6 +188,14 @@ class Run:
       step: self._trained(method, step=step)
       for step in build.milestones(self.config)
     }
+    for step, outer in outers.items():
+      empty = pruning.empty_layers(outer.mask)
+      if empty:
+        warnings.warn(
+          f"At step {step} nothing is left of {', '.join(empty)}; prune less.",
+          pruning.EmptyLayerWarning,
+          stacklevel=2,
+        )
     return weights.evaluate_images(
       self.config, method, outers, images, folder=self.workdir
     )

@@ -269,6 +269,7 @@ class Method:
       mask.
     """
     state = self._initial_state(outer) if start is None else start
+    _check_mask(outer.mask, state["fast"])
     meta = outer.meta
     if self.gates is not None and self.gates.on == "updates":
       z = _gate_values(self.gates, outer.log_alpha, noise)
@@ -311,6 +312,15 @@ class Method:
       link = optax.chain(links.gate_updates(), link)
     return _adapting_gates(
       link, self.gates.adapt_rate if self.gates is not None else 0.0
+    )
+
+
+def _check_mask(mask: PyTree, fast: PyTree) -> None:
+  if mask and jax.tree.map(jnp.shape, mask) != jax.tree.map(jnp.shape, fast):
+    raise ValueError(
+      "The mask belongs to another network: it has the shapes "
+      f"{jax.tree.map(jnp.shape, mask)}, the fast parameters have "
+      f"{jax.tree.map(jnp.shape, fast)}."
     )
 
 

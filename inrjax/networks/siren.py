@@ -24,8 +24,8 @@ import jax.numpy as jnp
 from inrjax.networks import sine
 from inrjax.types import Array
 
-# Up to so many layers are compiled one by one: a tenth faster than a loop, and a
-# third longer to compile.
+# Up to so many layers are compiled one by one: a tenth faster than a loop, and
+# a third longer to compile.
 _UNROLLED_LAYERS = 15
 MODULATIONS = ("shift", "scale", "readout")
 

@@ -185,6 +185,10 @@ class Schedule:
     return kept
 
 
+class EmptyLayerWarning(UserWarning):
+  """Pruning has left a layer with nothing: the network is cut there."""
+
+
 def empty_layers(mask: PyTree) -> list[str]:
   """Names of the layers (leading axes count apart) with nothing left."""
   empty = []

@@ -255,3 +255,10 @@ def test_gates_on_updates_cannot_be_adapted():
     meta.Gates(on="updates", adapt_rate=0.1)
   with pytest.raises(ValueError, match="'inputs'"):
     meta.Gates(on="inputs")
+
+
+def test_a_mask_of_another_network_is_refused():
+  outer = METHOD.init(KEY)
+  mask = {"first": outer.mask["first"]}
+  with pytest.raises(ValueError, match="another network"):
+    METHOD.adapt(KEY, outer._replace(mask=mask), {}, context())
