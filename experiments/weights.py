@@ -6,6 +6,10 @@ went through. Baselines that prune while fitting (MAML+OneShot, MAML+IMP) begin
 from the same start. Rates are those of appendix F: 16 bits for each value that
 survives, positions not counted, since the pattern belongs to the model.
 
+Methods that are trained for the steps of their own inner loop take these at
+test time (`evaluate.fit.kind` "inner", see `test_time.py`), with each of the
+gradients that are to be compared.
+
 With a folder to write to, some reconstructions and the patterns of survivors
 are kept there, for `sweep.py` to draw.
 """
@@ -20,10 +24,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import build, evaluation, patterns
+from experiments import build, evaluation, inner_steps, patterns, test_time
 from inrjax import data, evaluate
 from inrjax.adapt import links, loop
-from inrjax.evaluate import files
+from inrjax.evaluate import files, metrics
 from inrjax.meta import method as method_lib
 from inrjax.meta import pruned
 from inrjax.sparsity import pruning
@@ -37,15 +41,18 @@ class Level(NamedTuple):
   """One description of the test images.
 
   Attributes:
-    name: how it was made: "fit", "one_shot" or "imp".
+    name: how it was made: "fit", "one_shot" or "imp"; of inner steps the first
+      of the gradients is "fit" and the others keep their names.
     num_kept: prunable parameters kept after each round of pruning while an
       image is fitted.
     survivors: what is stored of each image.
+    gradient: that of inner steps (`test_time.make_method`); None is Adam.
   """
 
   name: str
   num_kept: tuple[int, ...]
   survivors: pruning.Survivors
+  gradient: str | None = None
 
 
 # `(outer, images [n, P, P, C]) -> (losses [n, steps + 1], values, values)` of
@@ -69,10 +76,12 @@ def evaluate_images(
     outers: what training had learned, by step.
     images: `[P, P, C]` uint8 each.
     folder: where the first `evaluate.num_pictures` reconstructions of every
-      level go, and the patterns of survivors; None keeps neither.
+      level go, and the patterns of survivors; of inner steps also the figures
+      of `inner_steps.describe`. None keeps none of them.
 
   Returns:
-    The record of an evaluation, with a list "levels".
+    The record of an evaluation, with a list "levels"; of inner steps also what
+    `inner_steps.describe` gives, as "adaptation".
   """
   settings = config["evaluate"]
   roles = tuple(settings["pruned_roles"])
@@ -90,8 +99,8 @@ def evaluate_images(
     found[str(step)] = patterns.flat(present, all_roles, roles)
     layers = patterns.by_layer(present, all_roles, roles)
     survivors = count_survivors(method, outer, roles)
-    for level in _levels(survivors, **settings["pruned_fits"]):
-      fit = functools.partial(make_fit(level.num_kept), outer)
+    for level in _levels(survivors, settings):
+      fit = functools.partial(make_fit(level.num_kept, level.gradient), outer)
       measured, decoded = _measure(config, fit, level, images)
       record = {"step": step, "procedure": level.name} | measured
       if level.name == "fit":  # Else each image has a pattern of its own.
@@ -102,7 +111,7 @@ def evaluate_images(
       levels.append(record)
   if folder is not None:
     patterns.write(folder / PATTERNS, found)
-  return {
+  record = {
     "num_modulations": levels[-1]["prunable"],
     "num_modulations_wanted": config.get("num_modulations"),
     "levels": levels,
@@ -124,6 +133,11 @@ def evaluate_images(
       for one in levels
     ],
   }
+  if folder is not None and _kind(settings) == "inner":
+    record["adaptation"] = inner_steps.describe(
+      config, method, outer, images[:num_pictures], folder=folder
+    )
+  return record
 
 
 def place(name: str, index: int) -> str:
@@ -153,10 +167,40 @@ def save_pictures(
   return places
 
 
+def _kind(settings: build.Section) -> str:
+  """Of the fit (section `evaluate.fit`): "adam" or "inner"."""
+  kind: str = settings["fit"].get("kind", "adam")
+  return kind
+
+
 def _levels(
+  survivors: pruning.Survivors, settings: build.Section
+) -> list[Level]:
+  """The fits that the section `evaluate` asks for."""
+  kinds = {
+    "adam": lambda: _pruned_levels(survivors, **settings["pruned_fits"]),
+    "inner": lambda: _inner_levels(survivors, settings["fit"]["gradients"]),
+  }
+  found: list[Level] = build.choose(
+    kinds, _kind(settings), "evaluate.fit.kind"
+  )()
+  return found
+
+
+def _inner_levels(
+  survivors: pruning.Survivors, gradients: Sequence[str]
+) -> list[Level]:
+  """Inner steps with each of the gradients."""
+  return [
+    Level("fit" if index == 0 else name, (), survivors, name)
+    for index, name in enumerate(gradients)
+  ]
+
+
+def _pruned_levels(
   survivors: pruning.Survivors, *, ratio: float, rounds: Sequence[int]
 ) -> list[Level]:
-  """The plain fit, and those that prune on the way."""
+  """The plain fit with Adam, and those that prune on the way."""
   levels = [Level("fit", (), survivors)]
   total = survivors.prunable
   for count in rounds:
@@ -189,15 +233,19 @@ def _make_fit(
   config: build.Section,
   method: method_lib.Method,
   num_kept: tuple[int, ...],
+  gradient: str | None,
 ) -> Fit:
   """The compiled fit of images, pruned to `num_kept` on the way."""
   as_context = build.make_as_context(**config["signal"])
-  fitting = config["evaluate"]["fit"]
-  part = dataclasses.replace(
-    method,
-    link=links.adam(fitting["learning_rate"]),
-    num_steps=fitting["num_steps"] // (len(num_kept) + 1),
-  )
+  if gradient is None:
+    fitting = config["evaluate"]["fit"]
+    part = dataclasses.replace(
+      method,
+      link=links.adam(fitting["learning_rate"]),
+      num_steps=fitting["num_steps"] // (len(num_kept) + 1),
+    )
+  else:
+    part = test_time.make_method(config, method, gradient)
   roles = tuple(config["evaluate"]["pruned_roles"])
   key = jax.random.key(config["seed"])
 
@@ -219,8 +267,11 @@ def _make_fit(
       coarse = _stored_in_16_bits(
         method, adapted.fast, method.initial_fast(outer)
       )
-      fine = method.apply(outer.shared, adapted.fast, context.coords)
-      return steps, fine, method.apply(outer.shared, coarse, context.coords)
+      fine, rounded = (
+        test_time.decode(method, outer.shared, fast, context.coords)
+        for fast in (adapted.fast, coarse)
+      )
+      return steps, fine, rounded
 
     tile = config["outer"]["task_tile"]
     return loop.over_signals(one, task_tile=tile)(images)
@@ -262,6 +313,11 @@ def _measure(
       "deviation": float(psnrs[:, -1].std()),
     }
   )
+  if level.gradient is not None:
+    record |= {"gradient": level.gradient, "num_steps": psnrs.shape[1] - 1}
+    if min(sides) >= metrics.SSIM_WINDOW:  # It needs a window's pixels.
+      pairs = zip(images, pictures, strict=True)
+      record["ssim"] = metrics.mean([evaluate.ssim(a, b) for a, b in pairs])
   return record, pictures
 
 

@@ -1,0 +1,59 @@
+"""Long horizons on rendered text: ECoP and what it is compared with.
+
+The rows of table 1, figure 4 (a) and table 5. `ecop_K8` is ECoP trained with 8
+inner steps, and so on (figure 4 b); all are fitted with the same number. What
+evaluation measures beside the fit, such as "ecop + full" without gradient
+scaling, is a curve of its own in the figures.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from experiments import sweeps
+from experiments.configs import long_horizon
+
+SEEDS = (0, 1, 2)
+# Inner steps in training, beside those of the configs (4 and 16).
+HORIZONS = {"ecop": (4, 8), "learnit": (8, 16)}
+
+
+def get_sweep() -> list[sweeps.Entry]:
+  """Every method from every seed."""
+  return comparison("text", "ecop")
+
+
+def comparison(
+  data_set: str,
+  config: str,
+  *,
+  seeds: Sequence[int] = SEEDS,
+  horizons: Mapping[str, Sequence[int]] = HORIZONS,
+) -> list[sweeps.Entry]:
+  """The methods of a config from every seed; the first seed comes first.
+
+  Args:
+    data_set: a launcher.
+    config: one of its configs, whose variants are methods.
+    seeds: averaged.
+    horizons: further numbers of inner steps in training, by method.
+  """
+  path = f"experiments/configs/{data_set}/{config}.py"
+
+  def entry(
+    name: str, method: str, seed: int, **overrides: int
+  ) -> sweeps.Entry:
+    return sweeps.Entry(
+      name=f"{name}/all/seed{seed}",
+      launcher=f"experiments.{data_set}",
+      config=f"{path}:{method}",
+      overrides={"seed": seed} | overrides,
+    )
+
+  found = []
+  for seed in seeds:
+    found += [entry(name, name, seed) for name in long_horizon.METHODS]
+    found += [
+      entry(f"{name}_K{steps}", name, seed, **{"inner.num_steps": steps})
+      for name, counts in horizons.items()
+      for steps in counts
+    ]
+  return found
