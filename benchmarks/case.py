@@ -26,6 +26,7 @@ class Case:
     inner_rate: inner learning rate, fixed.
     outer_rate: learning rate of the outer Adam.
     task_tile: images our side adapts at a time; None for all at once.
+    point_tile: points our side takes at a time; None for all of an image.
     seed: of the images and the initial parameters.
   """
 
@@ -39,6 +40,7 @@ class Case:
   inner_rate: float = 0.01
   outer_rate: float = 3e-5
   task_tile: int | None = 1
+  point_tile: int | None = None
   seed: int = 0
 
 

@@ -224,7 +224,7 @@ def table(measured: dict[str, Measured]) -> str:
   return "\n".join(lines)
 
 
-def _task_tile(text: str) -> int | None:
+def _tile(text: str) -> int | None:
   return None if text == "all" else int(text)
 
 
@@ -237,8 +237,9 @@ def parse(
   )
   for field in dataclasses.fields(defaults):
     default = getattr(defaults, field.name)
-    if field.name == "task_tile":
-      kind, text = _task_tile, "images at a time on our side, or `all`"
+    if field.name.endswith("_tile"):
+      what = field.name.removesuffix("_tile")
+      kind, text = _tile, f"{what}s at a time on our side, or `all`"
     else:
       kind, text = type(default), f"default {default}"
     parser.add_argument(

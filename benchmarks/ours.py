@@ -19,14 +19,16 @@ def method(case: case_lib.Case) -> meta.Method:
   siren = networks.SirenConfig(depth=case.depth, width=case.width, w0=case.w0)
   rates = meta.InnerRates(case.inner_rate, case.inner_rate)
   if not case.latent_dim:
-    return meta.maml(network=siren, rates=rates, num_steps=case.num_steps)
-  return meta.modulated(
-    network=dataclasses.replace(
-      siren, modulate=("shift",), latent_dim=case.latent_dim
-    ),
-    rates=rates,
-    num_steps=case.num_steps,
-  )
+    found = meta.maml(network=siren, rates=rates, num_steps=case.num_steps)
+  else:
+    found = meta.modulated(
+      network=dataclasses.replace(
+        siren, modulate=("shift",), latent_dim=case.latent_dim
+      ),
+      rates=rates,
+      num_steps=case.num_steps,
+    )
+  return dataclasses.replace(found, point_tile=case.point_tile)
 
 
 def outer(case: case_lib.Case, parameters: case_lib.Parameters) -> meta.Outer:

@@ -7,6 +7,9 @@
 
 The part after the colon is the number of values stored per signal: 32, 64, 128.
 Hardware and time: two CPU cores, minutes.
+Measured here: 20.36 dB after 3 steps, 20.64 after 10, unquantised
+(`experiments/sweeps/cifar10_methods_cpu.py`, 64 values, 1500 steps, about ten
+minutes on one core, 100 test images, one seed).
 """
 
 from ml_collections import config_dict

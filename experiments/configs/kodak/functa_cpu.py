@@ -7,6 +7,9 @@
 
 The part after the colon is the number of values stored per signal: 32, 64, 128.
 Hardware and time: two CPU cores, minutes.
+Measured here: 27.81 dB after 3 steps, 28.14 after 10, unquantised
+(`experiments/sweeps/kodak_methods_cpu.py`, 64 values, 3000 steps, about five
+minutes on one core, Kodak 1-12, two seeds).
 """
 
 from ml_collections import config_dict
