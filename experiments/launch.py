@@ -303,7 +303,7 @@ def main(load: Load) -> None:
     load: where its images come from.
   """
   flags.mark_flag_as_required("config")
-  app.run(lambda argv: _main(argv, load), flags_parser=_parse)
+  app.run(lambda argv: _main(argv, load), flags_parser=parse)
 
 
 def _main(argv: Sequence[str], load: Load) -> None:
@@ -340,7 +340,7 @@ def _main(argv: Sequence[str], load: Load) -> None:
     raise SystemExit(f"{type(error).__name__}: {error}") from error
 
 
-def _parse(argv: list[str]) -> list[str]:
+def parse(argv: list[str]) -> list[str]:
   """Parses flags; what is wrong with them is one line, not a traceback."""
   try:
     return flags.FLAGS(argv)

@@ -10,6 +10,22 @@ from inrjax.data.images import (
   read_array,
   read_image,
 )
+from inrjax.data.labelled import (
+  NORMALIZATIONS,
+  Labelled,
+  LabelledBatch,
+  Normalization,
+  labelled_folder,
+  labelled_npz,
+  labelled_tfds,
+)
+from inrjax.data.labelled_batches import (
+  LabelledBatches,
+  PadCrop,
+  balanced_batches,
+  check_classes,
+  in_order,
+)
 from inrjax.data.pipeline import make_pipeline
 from inrjax.data.rendered_text import RenderedText
 from inrjax.data.signed_distance import SignedDistances
@@ -36,6 +52,7 @@ from inrjax.data.video import (
 
 __all__ = [
   "AUGMENTATIONS",
+  "NORMALIZATIONS",
   "PHOTOGRAPHS",
   "ArraySource",
   "CachedSource",
@@ -47,6 +64,11 @@ __all__ = [
   "ImageFiles",
   "ImageFolder",
   "ImageSource",
+  "Labelled",
+  "LabelledBatch",
+  "LabelledBatches",
+  "Normalization",
+  "PadCrop",
   "RenderedText",
   "SignedDistances",
   "UnreadableImageWarning",
@@ -55,10 +77,16 @@ __all__ = [
   "VideoFiles",
   "VideoFolder",
   "VideoSource",
+  "balanced_batches",
+  "check_classes",
   "encode_array",
   "find_images",
   "flip",
   "from_npz",
+  "in_order",
+  "labelled_folder",
+  "labelled_npz",
+  "labelled_tfds",
   "make_pipeline",
   "photographs",
   "read_array",

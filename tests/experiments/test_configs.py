@@ -13,11 +13,13 @@ import pytest
 
 import experiments
 from experiments import (
+  afhq,
   build,
   celeba,
   celeba_hq,
   cifar10,
   evaluation,
+  imagenet100,
   imagenette,
   kodak,
   launch,
@@ -30,11 +32,19 @@ from inrjax.codec import sparse_inr
 
 FOLDER = pathlib.Path(experiments.__file__).parent / "configs"
 # Beside the folders there is `full_weights.py`, which others build on.
-FILES = sorted(p for p in FOLDER.glob("*/*.py") if p.stem != "__init__")
+# Classifiers have configs of another form; `test_classify.py` has theirs.
+CLASSIFIERS = ("_pruning", "_quantization")
+FILES = sorted(
+  p
+  for p in FOLDER.glob("*/*.py")
+  if p.stem != "__init__" and not p.parent.name.endswith(CLASSIFIERS)
+)
 LOADERS = {
+  "afhq": afhq,
   "celeba": celeba,
   "celeba_hq": celeba_hq,
   "cifar10": cifar10,
+  "imagenet100": imagenet100,
   "imagenette": imagenette,
   "kodak": kodak,
   "sdf": sdf,
@@ -43,9 +53,13 @@ LOADERS = {
 # The data sets of methods that adapt weights have the same configs but for
 # their source, so one config of each kind stands for those with its settings.
 WEIGHTS = [
-  p for p in FILES if p.parent.name in ("celeba", "imagenette", "sdf", "text")
+  p
+  for p in FILES
+  if p.parent.name in ("celeba", "imagenette", "sdf", "text")
+  or p.stem.startswith("ecop")
 ]
 TRAINED = {
+  "ecop": FOLDER / "afhq/ecop.py",
   "learnit": FOLDER / "celeba/learnit.py",
   "reptile": FOLDER / "celeba/reptile_cpu.py",
   "scratch": FOLDER / "imagenette/scratch_cpu.py",
@@ -56,6 +70,8 @@ TRAINED = {
   "mscn_units": FOLDER / "imagenette/mscn_units_cpu.py",
 }
 STANDS_FOR = {
+  "ecop_512": "ecop",
+  "ecop_1024": "ecop",
   "fomaml": "learnit",
   "dense_narrow": "scratch",
   "random_pruning": "meta_sparse_inr",
@@ -156,7 +172,9 @@ def shrunk_weights(config: Any) -> dict[str, Any]:
     num_images=2, num_pictures=1, num_validation_signals=2, signals_per_call=2
   )
   config.evaluate.fit.num_steps = 4
-  if config.evaluate.pruned_fits.rounds:
+  if "objective" in config and config.objective.kind == "bootstrapped":
+    config.objective.num_steps = 1
+  if "pruned_fits" in config.evaluate and config.evaluate.pruned_fits.rounds:
     config.evaluate.pruned_fits.rounds = (2,)
   return config.to_dict()
 
@@ -289,8 +307,9 @@ def test_configs_of_weights_are_like_the_one_that_is_trained(
     # Fails if an option is not known, or no checkpoint ends a level.
     build.make_method(values)
     assert build.milestones(values)[-1] == values["train"]["num_steps"]
+    source = values["data"]["source"]
     for name in ("side", "channels"):
-      assert values["signal"][name] == values["data"]["source"][name]
+      assert values["signal"][name] == source.get(name, values["signal"][name])
     assert values["network"]["out_dim"] == values["signal"]["channels"]
 
 

@@ -1,0 +1,7 @@
+"""CIFAR-10 with classes, for networks that are quantised after training."""
+
+from experiments import classify
+from experiments.cifar10_pruning import load
+
+if __name__ == "__main__":
+  classify.main(load)

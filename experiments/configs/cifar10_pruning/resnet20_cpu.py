@@ -1,0 +1,33 @@
+"""Pruning single weights of ResNet-20, small enough for two CPU cores.
+
+  python -m experiments.cifar10_pruning
+      --config=experiments/configs/cifar10_pruning/resnet20_cpu.py:prospr
+      --workdir=DIR --mode=train --mode=evaluate
+      --data_dir=CIFAR10
+
+The part after the colon is a method: dense, random, magnitude, snip, grasp,
+prospr, magnitude_after, tickets. Set the part that is removed with
+--config.prune.sparsity.
+Hardware and time: two CPU cores, minutes.
+Measured: not yet.
+"""
+
+from ml_collections import config_dict
+
+from experiments.configs import classifiers
+
+VARIANTS = tuple(classifiers.PRUNING)
+
+
+def get_config(variant: str = "prospr") -> config_dict.ConfigDict:
+  """The config, locked.
+
+  Args:
+    variant: a method.
+  """
+  classifiers.check(variant, VARIANTS)
+  config = classifiers.base("cifar10")
+  config.network = config_dict.create(kind="resnet20", num_classes=10)
+  config.prune = classifiers.prune_section(variant, structure="weights")
+  classifiers.for_two_cores(config, held_out=500)
+  return config.lock()

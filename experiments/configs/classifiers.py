@@ -1,0 +1,181 @@
+"""Settings that the configs of pruned and quantised classifiers have in common.
+
+Numbers are those of appendices A.1, A.4 and section 4.3.1 of Alizadeh's thesis.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import config_dict
+
+section = config_dict.create
+
+# When, and by what, the methods of tables 3.1 to 3.5 and A.2 to A.4 prune.
+PRUNING: Mapping[str, Mapping[str, Any]] = {
+  "dense": {"when": "never", "kind": "random"},
+  "random": {"when": "initialisation", "kind": "random"},
+  "magnitude": {"when": "initialisation", "kind": "magnitude"},
+  "snip": {"when": "initialisation", "kind": "snip"},
+  "grasp": {"when": "initialisation", "kind": "grasp"},
+  "prospr": {"when": "initialisation", "kind": "prospr"},
+  "magnitude_after": {"when": "trained", "kind": "magnitude"},
+  "tickets": {"when": "rewound", "kind": "magnitude"},
+}
+# Those of them that prune before training, and what they are compared with.
+AT_START = tuple(
+  name
+  for name, chosen in PRUNING.items()
+  if chosen["when"] in ("never", "initialisation")
+)
+# Table 4.1: what is added to the loss, and whether a grid is tuned for.
+QUANTIZATION = ("none", "dq", "dq_trace", "l2", "l1", "ste")
+_REGULARIZERS = {
+  "none": ("none", 0.0),
+  "ste": ("none", 0.0),
+  "dq": ("defensive", 1e-4),
+  "dq_trace": ("defensive_trace", 1e-4),
+  "l2": ("gradient_l2", 0.1),
+  "l1": ("gradient_l1", 1e-3),
+}
+
+# Tables A.2 to A.4: after k rounds, 0.8^k of the weights are left.
+SPARSITIES = tuple(round(1 - 0.8**k, 4) for k in range(1, 19))
+
+
+def check(variant: str, variants: Any) -> None:
+  """Raises ValueError for an unknown variant."""
+  if variant not in variants:
+    raise ValueError(f"variant {variant!r} is not one of {[*variants]}")
+
+
+def base(dataset: str) -> config_dict.ConfigDict:
+  """Data and training of A.4.2, not locked.
+
+  Args:
+    dataset: "cifar10" or "fashion_mnist".
+  """
+  config = config_dict.ConfigDict()
+  config.seed = 0
+  config.data = section(
+    source=section(
+      tfds=dataset,  # Read where there is no --data_dir.
+      held_out=0,  # Last training images, for validation.
+      num_classes=10,
+    ),
+    normalization=dataset,  # A name in `data.NORMALIZATIONS`.
+    augment=("pad_crop", "flip"),  # Padding of 4; half are mirrored.
+    batches=section(
+      batch_size=256,  # Over all devices.
+      read_threads=0,  # Threads that read a batch.
+    ),
+  )
+  config.optimizer = section(
+    learning_rate=0.1,
+    momentum=0.9,
+    weight_decay=5e-4,
+    schedule=section(
+      kind="step",  # "step", "cosine" or "constant".
+      epochs=(100, 150),  # Where the rate is multiplied
+      factor=0.1,  # by this.
+    ),
+  )
+  config.train = section(
+    num_epochs=200.0,
+    keep_checkpoints=2,
+    checkpoint_every=2000,  # In steps, as the next two.
+    evaluate_every=2000,
+    log_every=100,
+    on_nonfinite="stop",  # "stop" or "restore".
+  )
+  config.evaluate = section(
+    num_images=config_dict.placeholder(int),  # All test images.
+    num_validation_images=0,  # The papers keep none.
+    batch_size=500,
+  )
+  return config
+
+
+def prune_section(
+  method: str, *, structure: str = "weights"
+) -> config_dict.ConfigDict:
+  """Section `prune` of a method.
+
+  Args:
+    method: a name in `PRUNING`.
+    structure: "weights" or "channels".
+  """
+  chosen = PRUNING[method]
+  kind = chosen["kind"]
+  if kind == "grasp" and structure == "channels":
+    kind = "mask_grasp"  # 3.4.1.
+  settings = section(
+    when=chosen["when"],  # "never", "initialisation", "trained", "rewound".
+    structure=structure,
+    sparsity=0.9,  # Part that is removed
+    measure="entries",  # of these, or of "parameters" or "flops".
+    min_kept=0 if structure == "weights" else 1,  # Of every layer.
+    reset="keep",  # Channels: or "rescale" or "reinitialise" (3.2.1).
+    num_rounds=1,  # After training: prune, train, prune, ...
+    rewind_epoch=0.0,  # Winning tickets go back to here.
+    per_class=10,  # Examples of each class in a batch (3.4.2).
+    temperature=200.0 if kind == "grasp" else 1.0,  # Divides logits.
+    saliency=section(
+      kind=kind,
+      repeats=1,  # Scores are averaged over as many.
+      cost_smoothing=config_dict.placeholder(float),  # Compute-aware.
+    ),
+  )
+  if kind == "prospr":
+    # Not in the thesis: the rate of the inner steps.
+    settings.saliency.update(num_steps=3, learning_rate=0.1, momentum=0.9)
+  return settings
+
+
+def quantize_section(method: str, *, ranges: str) -> config_dict.ConfigDict:
+  """Section `quantize` of a method.
+
+  Args:
+    method: a name in `QUANTIZATION`.
+    ranges: "batch_norm", or "calibration" for residual networks.
+  """
+  kind, weight = _REGULARIZERS[method]
+  return section(
+    regularizer=section(
+      kind=kind,
+      weight=weight,  # The thesis searches for the largest that does no harm.
+      num_epochs=15.0,  # The last ones.
+    ),
+    fine_tune=section(
+      num_epochs=15.0 if method == "ste" else 0.0,  # 0: none.
+      weight_bits=8,
+      activation_bits=4,
+      optimizer=section(
+        learning_rate=1e-3,  # The thesis searches for it.
+        momentum=0.9,
+        weight_decay=1e-4,
+        schedule=section(kind="cosine"),
+      ),
+    ),
+    scheme="symmetric",  # Or "asymmetric".
+    per_channel=False,  # A scale for each output channel.
+    ranges=section(
+      kind=ranges,
+      num_images=500,  # Seen by "calibration".
+    ),
+    widths=((8, 4), (6, 4), (4, 4)),  # (weight, activation) bits.
+  )
+
+
+def for_two_cores(config: config_dict.ConfigDict, *, held_out: int) -> None:
+  """A schedule of minutes: few epochs, a cosine, smaller batches.
+
+  Args:
+    config: changed in place, unlocked.
+    held_out: images for validation.
+  """
+  config.data.batches.batch_size = 128
+  config.optimizer.schedule = section(kind="cosine")
+  config.train.update(
+    num_epochs=3.0, checkpoint_every=100, evaluate_every=100, log_every=10
+  )
+  config.evaluate.update(num_images=500, num_validation_images=held_out)
