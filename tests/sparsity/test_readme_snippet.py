@@ -20,6 +20,7 @@ def loss_fn(params, batch):
   logits, _ = net.apply(params, state, batch["images"], True)
   return cross_entropy(logits, batch["labels"]).mean()
 
+
 channels = graph.trace(net.apply, params, state, images, True)
 batch = batches.stack({"images": images, "labels": labels})
 scores = SNIP()(key, loss_fn, params, batch, channels)
