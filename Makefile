@@ -69,6 +69,8 @@ format: install-dev  ## Rewrite the sources in the format of the project.
 benchmarks: install  ## Measure speed and memory against plain baselines.
 	@$(BIN)/python -m benchmarks.train_step
 	@$(BIN)/python -m benchmarks.encode
+	@$(BIN)/python -m benchmarks.maml_step
+	@$(BIN)/python -m benchmarks.pruned_forward
 
 clean:  ## Remove the environment, the caches and the quickstart's results.
 	rm -rf $(VENV) quickstart build dist *.egg-info
