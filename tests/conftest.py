@@ -8,6 +8,8 @@ _FLAGS = (
   "--xla_force_host_platform_device_count=4",
   # One thread per process: pytest-xdist already fills the cores.
   "--xla_cpu_multi_thread_eigen=false",
+  # Most of the suite's time is compilation, of programs that run for moments.
+  "--xla_backend_optimization_level=0",
 )
 os.environ["XLA_FLAGS"] = " ".join((os.environ.get("XLA_FLAGS", ""), *_FLAGS))
 os.environ["JAX_PLATFORMS"] = "cpu"
