@@ -14,13 +14,12 @@ import dataclasses
 import functools
 import json
 import math
-import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from absl import app, flags, logging
+from absl import app, flags
 
 from experiments import (
   build,
@@ -306,34 +305,28 @@ def main(load: Load) -> None:
 
 
 def _main(argv: Sequence[str], load: Load) -> None:
-  if len(argv) > 1:
-    raise app.UsageError(f"Not a flag: {argv[1]}")
-  options = flags.FLAGS  # Those of `launch`.
-  if options.verbosity <= 0:
-    logging.set_verbosity(logging.WARNING)  # Orbax is talkative,
-    jax.config.update("jax_logging_level", "WARNING")  # and so is JAX.
-  config = options.config.to_dict()
-  workdir = pathlib.Path(options.workdir)
-  train.enable_compilation_cache(workdir / "compiled")
-  with files.replacing(workdir / evaluation.CONFIG) as path:
-    path.write_text(json.dumps(config, indent=2) + "\n")
-  data_dir = pathlib.Path(options.data_dir) if options.data_dir else None
+  if flags.FLAGS.distributed:
+    raise app.UsageError(
+      "Classifiers are trained on one host: --distributed is for the other "
+      "launchers."
+    )
+  if "export" in flags.FLAGS.mode:
+    raise app.UsageError("A classifier has no model file to export.")
+  config, workdir, data_dir, modes = launch.set_up(argv)
   load_split = functools.partial(
     load, data_dir=data_dir, **config["data"]["source"]
   )
-  if "export" in options.mode:
-    raise app.UsageError("A classifier has no model file to export.")
   run = Run(
     classifier_phases.Phases(
       config,
       workdir,
       functools.lru_cache(load_split),
-      may_train="train" in options.mode,
+      may_train="train" in modes,
     )
   )
   try:
     whole = run.finished.whole
-    if "evaluate" in options.mode:
+    if "evaluate" in modes:
       print(json.dumps(run.measure(), indent=2))
     else:
       print(f"Trained, of {whole.parameters:,} parameters before pruning.")

@@ -16,7 +16,7 @@ import pathlib
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -306,7 +306,28 @@ def main(load: Load) -> None:
   app.run(lambda argv: _main(argv, load), flags_parser=parse)
 
 
-def _main(argv: Sequence[str], load: Load) -> None:
+class Invocation(NamedTuple):
+  """What the command line asks for.
+
+  Attributes:
+    config: the config as plain nested mappings.
+    workdir: the working folder, the config written into it.
+    data_dir: the data's folder, if it was given.
+    modes: what to do, in order.
+  """
+
+  config: dict[str, Any]
+  workdir: pathlib.Path
+  data_dir: pathlib.Path | None
+  modes: list[str]
+
+
+def set_up(argv: Sequence[str]) -> Invocation:
+  """What all launchers do first: logs, other processes, caches, the config.
+
+  Args:
+    argv: what is left after the flags.
+  """
   if len(argv) > 1:
     raise app.UsageError(f"Not a flag: {argv[1]}")
   if flags.FLAGS.verbosity <= 0:
@@ -323,6 +344,11 @@ def _main(argv: Sequence[str], load: Load) -> None:
     with files.replacing(workdir / evaluation.CONFIG) as path:
       path.write_text(json.dumps(config, indent=2) + "\n")
   data_dir = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None
+  return Invocation(config, workdir, data_dir, _MODE.value)
+
+
+def _main(argv: Sequence[str], load: Load) -> None:
+  config, workdir, data_dir, chosen = set_up(argv)
   run = Run(
     config,
     workdir,
@@ -334,7 +360,7 @@ def _main(argv: Sequence[str], load: Load) -> None:
     "export": run.write_model,
   }
   try:
-    for mode in _MODE.value:
+    for mode in chosen:
       modes[mode]()
   except (data.ImageError, train.CheckpointError, ImportError) as error:
     raise SystemExit(f"{type(error).__name__}: {error}") from error

@@ -3,13 +3,12 @@
 import os
 import pathlib
 import threading
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from inrjax.data import images
+from inrjax.data import images, substitution
 
 
 class ImageSource(Protocol):
@@ -26,7 +25,7 @@ class UnreadableImageWarning(UserWarning):
   """A file among many could not be read and is left out."""
 
 
-class ImageFiles:
+class ImageFiles(substitution.SubstitutingFiles):
   """Image files, decoded when asked for.
 
   A file whose header is unreadable is left out at construction. One that turns
@@ -35,6 +34,10 @@ class ImageFiles:
   keep their meaning and a resumed run sees what the first one saw. Either way
   there is one `UnreadableImageWarning` per file.
   """
+
+  ERROR = images.ImageError
+  WARNING = UnreadableImageWarning
+  WHAT = "image files"
 
   def __init__(
     self, paths: Iterable[str | os.PathLike[str]], *, channels: int = 3
@@ -50,9 +53,8 @@ class ImageFiles:
     """
     if channels not in (1, 3):
       raise ValueError(f"channels must be 1 or 3, got {channels}.")
+    super().__init__()
     self._channels = channels
-    self._unreadable: dict[pathlib.Path, None] = {}
-    self._lock = threading.Lock()
     candidates = [pathlib.Path(p) for p in paths]
     self._paths = [p for p in candidates if self._has_header(p)]
     if not self._paths:
@@ -61,51 +63,16 @@ class ImageFiles:
         f"expected {', '.join(sorted(images.EXTENSIONS))}."
       )
 
-  @property
-  def paths(self) -> tuple[pathlib.Path, ...]:
-    """The file behind each index."""
-    return tuple(self._paths)
-
-  @property
-  def unreadable(self) -> tuple[pathlib.Path, ...]:
-    """The files found to be broken so far."""
-    return tuple(self._unreadable)
-
-  def __len__(self) -> int:
-    return len(self._paths)
-
-  def __getitem__(self, index: int) -> np.ndarray:
-    if not 0 <= index < len(self):
-      raise IndexError(f"Index {index} of {len(self)} images.")
-    for offset in range(len(self)):
-      path = self._paths[(index + offset) % len(self)]
-      if path in self._unreadable:
-        continue
-      try:
-        return images.read_image(path, channels=self._channels)
-      except images.ImageError as error:
-        self._report(path, error)
-    raise images.ImageError(f"None of {len(self)} image files is readable.")
+  def _read(self, path: pathlib.Path) -> np.ndarray:
+    return images.read_image(path, channels=self._channels)
 
   def _has_header(self, path: pathlib.Path) -> bool:
     try:
       images.check_header(path)
     except images.ImageError as error:
-      self._report(path, error)
+      self._leave_out(path, error)
       return False
     return True
-
-  def _report(self, path: pathlib.Path, error: images.ImageError) -> None:
-    with self._lock:
-      if path in self._unreadable:
-        return
-      self._unreadable[path] = None
-      count = len(self._unreadable)
-    warnings.warn(
-      f"{error} Left out ({count} unreadable so far).",
-      UnreadableImageWarning,
-      stacklevel=2,
-    )
 
 
 class ImageFolder(ImageFiles):

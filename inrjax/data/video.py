@@ -3,8 +3,6 @@
 import os
 import pathlib
 import re
-import threading
-import warnings
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Protocol
@@ -12,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from inrjax.data import images
+from inrjax.data import images, substitution
 
 EXTENSIONS = frozenset(
   (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
@@ -152,13 +150,17 @@ def find_clips(root: str | os.PathLike[str]) -> list[pathlib.Path]:
   return sorted(found, key=lambda p: p.relative_to(folder).parts)
 
 
-class VideoFiles:
+class VideoFiles(substitution.SubstitutingFiles):
   """Clips of one size, decoded when asked for.
 
   A clip that cannot be used (broken, too short, of frames of several sizes) is
   found when it is first decoded: its place is then taken by the next one that
   can, so that indices keep their meaning, with one `UnreadableVideoWarning`.
   """
+
+  ERROR = VideoError
+  WARNING = UnreadableVideoWarning
+  WHAT = "clips"
 
   def __init__(
     self,
@@ -182,62 +184,26 @@ class VideoFiles:
       VideoError: for no paths.
       ValueError: for numbers out of range.
     """
+    super().__init__()
     _check(num_frames=num_frames, size=size, start=start, stride=stride)
     self._num_frames = num_frames
     self._size = size
     self._start = start
     self._stride = stride
     self._paths = [pathlib.Path(p) for p in paths]
-    self._unreadable: dict[pathlib.Path, None] = {}
-    self._lock = threading.Lock()
     if not self._paths:
       raise VideoError(
         f"There are no clips; expected {', '.join(sorted(EXTENSIONS))} or "
         "folders of frames."
       )
 
-  @property
-  def paths(self) -> tuple[pathlib.Path, ...]:
-    """The file or folder behind each index."""
-    return tuple(self._paths)
-
-  @property
-  def unreadable(self) -> tuple[pathlib.Path, ...]:
-    """The clips found to be of no use so far."""
-    return tuple(self._unreadable)
-
-  def __len__(self) -> int:
-    return len(self._paths)
-
-  def __getitem__(self, index: int) -> np.ndarray:
-    if not 0 <= index < len(self):
-      raise IndexError(f"Index {index} of {len(self)} clips.")
-    for offset in range(len(self)):
-      path = self._paths[(index + offset) % len(self)]
-      if path in self._unreadable:
-        continue
-      try:
-        return read_clip(
-          path,
-          num_frames=self._num_frames,
-          size=self._size,
-          start=self._start,
-          stride=self._stride,
-        )
-      except VideoError as error:
-        self._report(path, error)
-    raise VideoError(f"None of {len(self)} clips can be used.")
-
-  def _report(self, path: pathlib.Path, error: VideoError) -> None:
-    with self._lock:
-      if path in self._unreadable:
-        return
-      self._unreadable[path] = None
-      count = len(self._unreadable)
-    warnings.warn(
-      f"{error} Left out ({count} so far).",
-      UnreadableVideoWarning,
-      stacklevel=3,
+  def _read(self, path: pathlib.Path) -> np.ndarray:
+    return read_clip(
+      path,
+      num_frames=self._num_frames,
+      size=self._size,
+      start=self._start,
+      stride=self._stride,
     )
 
 

@@ -35,6 +35,16 @@ def check_num(batches: PyTree, expected: int) -> None:
       )
 
 
+def only(batches: PyTree) -> PyTree:
+  """The batch where there is one, without its leading axis.
+
+  Raises:
+    ValueError: if there is another number of batches.
+  """
+  check_num(batches, 1)
+  return jax.tree.map(lambda leaf: leaf[0], batches)
+
+
 def as_floating(batch: PyTree) -> tuple[PyTree, Callable[[PyTree], PyTree]]:
   """Writes every leaf as floating-point numbers.
 

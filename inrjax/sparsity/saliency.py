@@ -126,8 +126,7 @@ class SNIP:
   ) -> structures.Masks:
     """|dL/dc| at c = 1, divided by its sum."""
     del key
-    batches_lib.check_num(batches, self.num_batches)
-    batch = jax.tree.map(lambda leaf: leaf[-1], batches)
+    batch = batches_lib.only(batches)
     gradient = mask_gradient(loss_fn, params, batch, structure)
     return normalised(gradient(structure.init(params)))
 
@@ -157,8 +156,7 @@ class GraSP:
   ) -> structures.Masks:
     """w (H g), summed over what each entry multiplies; has a sign."""
     del key
-    batches_lib.check_num(batches, self.num_batches)
-    batch = jax.tree.map(lambda leaf: leaf[-1], batches)
+    batch = batches_lib.only(batches)
     gradient = jax.grad(lambda p: loss_fn(p, batch))
     grads = gradient(params)
     _, flow = jax.jvp(gradient, (params,), (grads,))
@@ -185,8 +183,7 @@ class MaskGraSP:
   ) -> structures.Masks:
     """K h, one number for each entry; has a sign."""
     del key
-    batches_lib.check_num(batches, self.num_batches)
-    batch = jax.tree.map(lambda leaf: leaf[-1], batches)
+    batch = batches_lib.only(batches)
     gradient = mask_gradient(loss_fn, params, batch, structure)
     masks = structure.init(params)
     _, scores = jax.jvp(gradient, (masks,), (gradient(masks),))

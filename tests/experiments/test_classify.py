@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from absl import app, flags
+from absl.testing import flagsaver
 
 import experiments
 from experiments import (
@@ -494,3 +496,17 @@ def test_loaders_split_the_data_pack(data_dir: pathlib.Path) -> None:
     assert (
       len(cifar10_pruning.load(split, data_dir / "cifar10", **source)) == size
     )
+
+
+def test_what_classifiers_cannot_do_is_refused() -> None:
+  # Fails if a flag of the other launchers is taken and does nothing.
+  flags.FLAGS.mark_as_parsed()
+  for given, said in (
+    ({"distributed": True}, "one host"),
+    ({"mode": ["export"]}, "no model file"),
+  ):
+    with (
+      flagsaver.flagsaver(**given),
+      pytest.raises(app.UsageError, match=said),
+    ):
+      classify._main(["launcher"], lambda *args, **settings: None)
