@@ -226,16 +226,30 @@ def make_schedule(config: Section) -> pruning.Schedule | None:
 
 
 def milestones(config: Section) -> tuple[int, ...]:
-  """Steps whose checkpoints are evaluated: the end of every level of sparsity.
+  """Steps whose checkpoints are evaluated: ends of levels of sparsity.
+
+  Of the levels `evaluate.rounds`, or of all.
 
   Raises:
-    ValueError: if no checkpoint is written at one of them.
+    ValueError: if no checkpoint is written at one of them, or there are not so
+      many rounds.
   """
   schedule, every = make_schedule(config), config["train"]["checkpoint_every"]
   last = config["train"]["num_steps"]
   if schedule is None:
     return (last,)
-  steps = tuple(s for s in (*schedule.steps, schedule.num_steps) if s <= last)
+  ends = (*schedule.steps, schedule.num_steps)
+  rounds = config["evaluate"]["rounds"]
+  if rounds is not None and not set(rounds) <= set(range(len(ends))):
+    raise ValueError(
+      f"evaluate.rounds is {tuple(rounds)}, but prune.num_rounds is "
+      f"{schedule.num_rounds}: choose rounds of these."
+    )
+  steps = tuple(
+    end
+    for count, end in enumerate(ends)
+    if end <= last and (rounds is None or count in rounds)
+  )
   missed = [s for s in steps if s % every and s != last]
   if missed:
     raise ValueError(

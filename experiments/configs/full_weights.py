@@ -150,6 +150,8 @@ def meta_sparse_inr(
     score=score,
     roles=("weight",),  # Biases stay: "6,964 parameters" are weights alone.
   )
+  # Levels of sparsity, as rounds of pruning; None: all.
+  config.evaluate.rounds = config_dict.placeholder(tuple)
   config.train.num_steps = 150_000 + NUM_ROUNDS * 30_000
   return config.lock()
 
@@ -277,7 +279,7 @@ def on_two_cores(
     side: of the images.
     channels: of the images.
   """
-  rounds, width = 12, 64
+  rounds, width, num_steps = 12, 64, 1000
   old = num_weights(256, 4, config.signal.channels)
   new = num_weights(width, 4, channels)
   with config.unlocked():
@@ -293,15 +295,18 @@ def on_two_cores(
       config.inner.update(low=1e-2, high=1e-2)
     config.outer.update(learning_rate=3e-4, clip_norm=1.0, task_tile=1)
     if config.train.num_steps:
-      config.train.num_steps = 1500
+      config.train.num_steps = num_steps
     config.train.update(checkpoint_every=500, evaluate_every=500, log_every=50)
-    if "prune" in config:
+    if "prune" in config:  # All methods take as many steps.
+      each = num_steps // (rounds + 8)
       config.prune.update(
-        num_dense_steps=1500, num_round_steps=500, num_rounds=rounds
+        num_dense_steps=num_steps - rounds * each,
+        num_round_steps=each,
+        num_rounds=rounds,
       )
-      config.train.num_steps = 1500 + 500 * rounds
+      config.train.checkpoint_every = each
+      config.evaluate.rounds = (0, 4, 8, rounds)
     if "gates" in config:
-      config.train.num_steps = 3000
       penalty = config.gates.penalty
       by_unit = config.gates.grouping.kind == "unit"
       left = penalty.target * (width / 256 if by_unit else new / old)

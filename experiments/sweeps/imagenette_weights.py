@@ -10,5 +10,5 @@ SEEDS = (0, 1, 2)
 def get_sweep() -> list[sweeps.Entry]:
   """Every method at every level of sparsity, from every seed."""
   return sparse_comparison.entries(
-    "imagenette", suffix="", rounds=ROUNDS, seeds=SEEDS
+    "imagenette", suffix="", rounds=ROUNDS, seeds=SEEDS, further=True
   )

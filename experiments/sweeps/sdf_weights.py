@@ -9,4 +9,6 @@ SEEDS = (0, 1, 2)
 
 def get_sweep() -> list[sweeps.Entry]:
   """Every method at every level of sparsity, from every seed."""
-  return sparse_comparison.entries("sdf", suffix="", rounds=ROUNDS, seeds=SEEDS)
+  return sparse_comparison.entries(
+    "sdf", suffix="", rounds=ROUNDS, seeds=SEEDS, further=True
+  )

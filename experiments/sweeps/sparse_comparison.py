@@ -5,16 +5,13 @@ from collections.abc import Sequence
 from experiments import sweeps
 
 # One run of these goes through all levels of sparsity,
-AT_ALL_LEVELS = ("meta_sparse_inr", "random_pruning", "learnit", "fomaml")
-# and one of these has one level.
-AT_ONE_LEVEL = (
-  "mscn",
-  "mscn_metasgd",
-  "mscn_fully_sparse",
-  "mscn_units",
-  "dense_narrow",
-  "scratch",
-)
+PRUNED = ("meta_sparse_inr", "random_pruning", "learnit")
+# and one of these has one level: dense networks,
+DENSE = ("dense_narrow", "scratch")
+# and gates.
+GATED = ("mscn", "mscn_metasgd", "mscn_fully_sparse")
+# Beyond the papers' comparison.
+FURTHER = ("fomaml", "mscn_units")
 
 
 def entries(
@@ -22,7 +19,9 @@ def entries(
   *,
   suffix: str,
   rounds: Sequence[int],
+  gated_rounds: Sequence[int] | None = None,
   seeds: Sequence[int],
+  further: bool = False,
 ) -> list[sweeps.Entry]:
   """Every method at every level from every seed; the first seed comes first.
 
@@ -30,24 +29,27 @@ def entries(
     data_set: a launcher that has a config for each of the methods.
     suffix: of the configs, "" or "_cpu".
     rounds: levels, as rounds of pruning 20 %.
+    gated_rounds: those of methods with gates; None: the same.
     seeds: averaged.
+    further: whether first-order MAML and gates of units are compared, too.
   """
   folder = f"experiments/configs/{data_set}"
-
-  def entry(method: str, setting: str, seed: int) -> sweeps.Entry:
-    return sweeps.Entry(
-      name=f"{method}/{setting}/seed{seed}",
+  gated_rounds = rounds if gated_rounds is None else gated_rounds
+  levels: dict[str, Sequence[int | str]] = {
+    **dict.fromkeys(PRUNED, ("all",)),
+    **dict.fromkeys(DENSE, rounds),
+    **dict.fromkeys(GATED, gated_rounds),
+  }
+  if further:
+    levels |= dict(zip(FURTHER, (("all",), gated_rounds), strict=True))
+  return [
+    sweeps.Entry(
+      name=f"{method}/{level}/seed{seed}",
       launcher=f"experiments.{data_set}",
-      config=f"{folder}/{method}{suffix}.py:{setting}",
+      config=f"{folder}/{method}{suffix}.py:{level}",
       overrides={"seed": seed},
     )
-
-  found = []
-  for seed in seeds:
-    found += [entry(method, "all", seed) for method in AT_ALL_LEVELS]
-    found += [
-      entry(method, str(count), seed)
-      for count in rounds
-      for method in AT_ONE_LEVEL
-    ]
-  return found
+    for seed in seeds
+    for method, settings in levels.items()
+    for level in settings
+  ]

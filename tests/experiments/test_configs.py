@@ -166,6 +166,8 @@ def shrunk_weights(config: Any) -> dict[str, Any]:
   config.train.update(log_every=1, checkpoint_every=1, evaluate_every=2)
   if "prune" in config:
     config.prune.update(num_dense_steps=1, num_round_steps=1, num_rounds=1)
+    if config.evaluate.rounds is not None:
+      config.evaluate.rounds = (1,)
   if "gates" in config:
     config.gates.penalty.target = 3
   config.evaluate.update(

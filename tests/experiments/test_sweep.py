@@ -38,10 +38,16 @@ def test_every_entry_has_a_config_and_a_launcher(path: pathlib.Path) -> None:
 
 def test_a_comparison_is_methods_by_levels_by_seeds() -> None:
   found = sparse_comparison.entries(
-    "sdf", suffix="_cpu", rounds=(4, 8), seeds=(0, 3)
+    "sdf",
+    suffix="_cpu",
+    rounds=(4, 8),
+    gated_rounds=(12,),
+    seeds=(0, 3),
+    further=True,
   )
   names = [entry.name for entry in found]
-  assert len(set(names)) == 2 * (4 + 2 * 6)
+  assert len(set(names)) == 2 * (3 + 2 * 2 + 3 + 2)
+  assert {"mscn/12/seed0", "scratch/8/seed3"} <= set(names)
   # Fails if all seeds of a method come before the next method.
   assert {n.split("/")[2] for n in names[: len(names) // 2]} == {"seed0"}
   assert found[-1].overrides == {"seed": 3}
