@@ -259,6 +259,27 @@ def milestones(config: Section) -> tuple[int, ...]:
   return steps
 
 
+def exported_step(config: Section) -> int | None:
+  """The step whose checkpoint is exported: the end of a level of sparsity.
+
+  That of `export.rounds` rounds of pruning; None is the last.
+
+  Raises:
+    ValueError: if there are not so many rounds.
+  """
+  schedule = make_schedule(config)
+  rounds = None if schedule is None else config["export"]["rounds"]
+  if schedule is None or rounds is None:
+    return None
+  ends = (*schedule.steps, schedule.num_steps)
+  if not 0 <= rounds < len(ends):
+    raise ValueError(
+      f"export.rounds is {rounds}, but prune.num_rounds is "
+      f"{schedule.num_rounds}: choose one of these."
+    )
+  return ends[rounds]
+
+
 def make_problem(config: Section, method: method_lib.Method) -> Problem:
   """Objective, optimiser and initial state (sections `gates`, `outer`).
 

@@ -312,7 +312,9 @@ def _main(argv: Sequence[str], load: Load) -> None:
     )
   if "export" in flags.FLAGS.mode:
     raise app.UsageError("A classifier has no model file to export.")
-  config, workdir, data_dir, modes = launch.set_up(argv)
+  if flags.FLAGS.trained_in:
+    raise app.UsageError("--trained_in is not for classifiers; leave it out.")
+  config, workdir, data_dir, modes, _ = launch.set_up(argv)
   load_split = functools.partial(
     load, data_dir=data_dir, **config["data"]["source"]
   )

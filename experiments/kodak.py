@@ -20,20 +20,40 @@ def load(
   tfds: str | None,
   feature: str,
   resize_to: tuple[int, int] | None,
+  crop: int | None = None,
+  side: int | None = None,
+  channels: int = 3,
 ) -> data.ImageSource:
-  """Images of a split; validation is on scikit-image's two."""
-  if split == "test" and _KODAK_DIR.value:
-    return data.ImageFolder(_KODAK_DIR.value)
-  if split != "train":
-    return data.photographs("test")
+  """Images of a split; validation is on scikit-image's two.
+
+  Args:
+    split: "train", "validation" or "test".
+    data_dir: folder of training images.
+    tfds: name of the training set, read where there is no folder.
+    feature: of it.
+    resize_to: height and width of training images; None leaves them.
+    crop: side of the square in the middle of all images; None leaves them.
+    side: what the square is resampled to; None leaves it.
+    channels: 1 for grey or 3 for RGB.
+  """
   source: data.ImageSource
-  if data_dir is not None:
+  if split == "test" and _KODAK_DIR.value:
+    source = data.ImageFolder(_KODAK_DIR.value)
+  elif split != "train":
+    source = data.photographs("test")
+  elif data_dir is not None:
     source = data.ImageFolder(data_dir)
   elif tfds is not None:
     source = data.tfds_source(tfds, split="train", feature=feature)
   else:
     source = data.photographs("train")
-  return source if resize_to is None else resize.Resized(source, resize_to)
+  if split == "train" and resize_to is not None:
+    source = resize.Resized(source, resize_to)
+  if crop is not None:
+    source = data.CentreCrop(source, crop)
+  if side is not None:
+    source = resize.Resized(source, (side, side))
+  return source if channels == 3 else data.Channels(source, channels)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@
       [--data_dir=DIR] [--mode=train|evaluate|export] [--config.x.y=VALUE]
 
 `--mode` may be given several times. Training goes on from the newest checkpoint
-in the working folder; evaluate and export read it. Several hosts take part with
+in the working folder; evaluate and export read it, or with `--trained_in=DIR`
+that of another run, so that what was learned on one data set is measured on
+another. Several hosts take part with
 `--distributed`: under SLURM that is all, elsewhere each process also gets
 `--coordinator_address`, `--num_processes` and `--process_id`.
 """
@@ -49,6 +51,12 @@ _DATA_DIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_multi_enum(
   "mode", ["train"], ["train", "evaluate", "export"], "What to do, in order."
 )
+_TRAINED_IN = flags.DEFINE_string(
+  "trained_in",
+  None,
+  "Working folder of the run whose checkpoint is evaluated or exported; by "
+  "default --workdir.",
+)
 _DISTRIBUTED = flags.DEFINE_bool(
   "distributed", False, "Join the other processes of this run."
 )
@@ -76,11 +84,14 @@ class Run:
     config: the config as plain nested mappings.
     workdir: the working folder.
     load: the images of a split, by name.
+    trained_in: the working folder whose checkpoints are evaluated and exported;
+      None is this run's own.
   """
 
   config: build.Section
   workdir: pathlib.Path
   load: Callable[[str], data.ImageSource]
+  trained_in: pathlib.Path | None = None
 
   def meta_learn(self) -> None:
     """Meta-learns, from the newest checkpoint if there is one."""
@@ -94,7 +105,9 @@ class Run:
       problem = build.with_principal_start(self.config, problem, signals)
     settings = dict(self.config["train"])
     num_steps = settings["num_steps"]
-    checkpointer = self._checkpointer(settings.pop("keep_checkpoints"))
+    checkpointer = self._checkpointer(
+      settings.pop("keep_checkpoints"), self.workdir
+    )
     settings["on_nonfinite"] = build.on_nonfinite(settings["on_nonfinite"])
     make_step = (
       parallel.make_parallel_step
@@ -143,7 +156,7 @@ class Run:
         print(f"Wrote {path}")
       return
     method = build.make_method(self.config)
-    outer = self._trained(method)
+    outer = self._trained(method, step=build.exported_step(self.config))
     count = self.config["export"]["num_images"]
     images = self._images("train", count)
     if parallel.is_primary():
@@ -236,19 +249,26 @@ class Run:
     problem = build.make_problem(self.config, method)
     if not self.config["train"]["num_steps"]:
       return problem.state.params  # "Scratch": no meta-learning.
-    checkpointer = self._checkpointer(self.config["train"]["keep_checkpoints"])
-    restored = checkpointer.restore(problem.state, step=step)
+    folder = self.trained_in or self.workdir
+    keep = self.config["train"]["keep_checkpoints"]
+    if self.trained_in is not None and not folder.is_dir():
+      raise SystemExit(f"--trained_in: there is no folder {folder}.")
+    restored = self._checkpointer(keep, folder).restore(
+      problem.state, step=step
+    )
     if restored is None:
       raise SystemExit(
-        f"There is no checkpoint in {self.workdir}; train first, with "
+        f"There is no checkpoint in {folder}; train first, with "
         "--mode=train and the same --config and --workdir."
       )
     print(f"Using the checkpoint of step {int(restored.state.step)}.")
     return restored.state.params
 
-  def _checkpointer(self, keep: int) -> train.Checkpointer:
+  def _checkpointer(
+    self, keep: int, folder: pathlib.Path
+  ) -> train.Checkpointer:
     return train.Checkpointer(
-      self.workdir / "checkpoints",
+      folder / "checkpoints",
       keep=keep,
       milestones=build.milestones(self.config),
     )
@@ -314,12 +334,14 @@ class Invocation(NamedTuple):
     workdir: the working folder, the config written into it.
     data_dir: the data's folder, if it was given.
     modes: what to do, in order.
+    trained_in: the folder of another run's checkpoints, if it was given.
   """
 
   config: dict[str, Any]
   workdir: pathlib.Path
   data_dir: pathlib.Path | None
   modes: list[str]
+  trained_in: pathlib.Path | None
 
 
 def set_up(argv: Sequence[str]) -> Invocation:
@@ -344,15 +366,22 @@ def set_up(argv: Sequence[str]) -> Invocation:
     with files.replacing(workdir / evaluation.CONFIG) as path:
       path.write_text(json.dumps(config, indent=2) + "\n")
   data_dir = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None
-  return Invocation(config, workdir, data_dir, _MODE.value)
+  trained_in = pathlib.Path(_TRAINED_IN.value) if _TRAINED_IN.value else None
+  if trained_in is not None and "train" in _MODE.value:
+    raise app.UsageError(
+      "--trained_in goes with --mode=evaluate and --mode=export; leave it out, "
+      "or leave out --mode=train."
+    )
+  return Invocation(config, workdir, data_dir, _MODE.value, trained_in)
 
 
 def _main(argv: Sequence[str], load: Load) -> None:
-  config, workdir, data_dir, chosen = set_up(argv)
+  config, workdir, data_dir, chosen, trained_in = set_up(argv)
   run = Run(
     config,
     workdir,
     functools.partial(load, data_dir=data_dir, **config["data"]["source"]),
+    trained_in,
   )
   modes = {
     "train": run.meta_learn,

@@ -2,9 +2,10 @@
 
 Each test image is fitted with Adam from the meta-learned start (Meta-SparseINR
 section 5.1: 100 steps, full batch) at every level of sparsity that the training
-went through. Baselines that prune while fitting (MAML+OneShot, MAML+IMP) begin
-from the same start. Rates are those of appendix F: 16 bits for each value that
-survives, positions not counted, since the pattern belongs to the model.
+went through. Baselines that prune while fitting (MAML+OneShot, MAML+IMP, and
+winning tickets, which rewind after each round) begin from the same start. Rates
+are those of appendix F: 16 bits for each value that survives, positions not
+counted, since the pattern belongs to the model.
 
 Methods that are trained for the steps of their own inner loop take these at
 test time (`evaluate.fit.kind` "inner", see `test_time.py`), with each of the
@@ -17,7 +18,7 @@ are kept there, for `sweep.py` to draw.
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -32,31 +33,32 @@ from inrjax.meta import method as method_lib
 from inrjax.meta import pruned
 from inrjax.sparsity import pruning
 from inrjax.train import parallel
-from inrjax.types import Adapted, Array, Context, PyTree
+from inrjax.types import Array, Context, PyTree
 
 PATTERNS = "patterns.npz"
 
 
-class Level(NamedTuple):
-  """One description of the test images.
+class Fitting(NamedTuple):
+  """One way of fitting the test images, which gives one or more levels.
 
   Attributes:
-    name: how it was made: "fit", "one_shot" or "imp"; of inner steps the first
-      of the gradients is "fit" and the others keep their names.
+    name: how it is done: "fit", "one_shot", "imp" or "ticket"; of inner steps
+      the first of the gradients is "fit" and the others keep their names.
     num_kept: prunable parameters kept after each round of pruning while an
       image is fitted.
-    survivors: what is stored of each image.
+    survivors: what is stored of each image, for each level that is reported.
+      There is one, the last, but of a ticket every round's end is one.
     gradient: that of inner steps (`test_time.make_method`); None is Adam.
   """
 
   name: str
   num_kept: tuple[int, ...]
-  survivors: pruning.Survivors
+  survivors: tuple[pruning.Survivors, ...]
   gradient: str | None = None
 
 
-# `(outer, images [n, P, P, C]) -> (losses [n, steps + 1], values, values)` of
-# images; the values `[n, N, C]` as fitted, and as stored in 16 bits.
+# `(outer, images [n, P, P, C]) -> (losses [n, K, steps + 1], values, values)`
+# of K levels; the values `[n, K, N, C]` as fitted, and as stored in 16 bits.
 Fit = Callable[[method_lib.Outer, Any], tuple[Array, Array, Array]]
 
 
@@ -99,16 +101,17 @@ def evaluate_images(
     found[str(step)] = patterns.flat(present, all_roles, roles)
     layers = patterns.by_layer(present, all_roles, roles)
     survivors = count_survivors(method, outer, roles)
-    for level in _levels(survivors, settings):
-      fit = functools.partial(make_fit(level.num_kept, level.gradient), outer)
-      measured, decoded = _measure(config, fit, level, images)
-      record = {"step": step, "procedure": level.name} | measured
-      if level.name == "fit":  # Else each image has a pattern of its own.
-        record["layers"] = layers
-      if folder is not None:
-        name = f"{step}_{level.name}_{record['prunable']}"
-        record["pictures"] = save_pictures(folder, name, decoded[:num_pictures])
-      levels.append(record)
+    for fitting in _fittings(survivors, settings):
+      fit = functools.partial(make_fit(fitting._replace(survivors=())), outer)
+      for measured, decoded in _measure(config, fit, fitting, images):
+        record = {"step": step, "procedure": fitting.name} | measured
+        if fitting.name == "fit":  # Else each image has a pattern of its own.
+          record["layers"] = layers
+        if folder is not None:
+          name = f"{step}_{fitting.name}_{record['prunable']}"
+          chosen = decoded[:num_pictures]
+          record["pictures"] = save_pictures(folder, name, chosen)
+        levels.append(record)
   if folder is not None:
     patterns.write(folder / PATTERNS, found)
   record = {
@@ -173,44 +176,57 @@ def _kind(settings: build.Section) -> str:
   return kind
 
 
-def _levels(
+def _fittings(
   survivors: pruning.Survivors, settings: build.Section
-) -> list[Level]:
+) -> list[Fitting]:
   """The fits that the section `evaluate` asks for."""
   kinds = {
-    "adam": lambda: _pruned_levels(survivors, **settings["pruned_fits"]),
-    "inner": lambda: _inner_levels(survivors, settings["fit"]["gradients"]),
+    "adam": lambda: _pruned_fits(survivors, **settings["pruned_fits"]),
+    "inner": lambda: _inner_fits(survivors, settings["fit"]["gradients"]),
   }
-  found: list[Level] = build.choose(
+  found: list[Fitting] = build.choose(
     kinds, _kind(settings), "evaluate.fit.kind"
   )()
   return found
 
 
-def _inner_levels(
+def _inner_fits(
   survivors: pruning.Survivors, gradients: Sequence[str]
-) -> list[Level]:
+) -> list[Fitting]:
   """Inner steps with each of the gradients."""
   return [
-    Level("fit" if index == 0 else name, (), survivors, name)
+    Fitting("fit" if index == 0 else name, (), (survivors,), name)
     for index, name in enumerate(gradients)
   ]
 
 
-def _pruned_levels(
-  survivors: pruning.Survivors, *, ratio: float, rounds: Sequence[int]
-) -> list[Level]:
+def _pruned_fits(
+  survivors: pruning.Survivors,
+  *,
+  ratio: float,
+  rounds: Sequence[int],
+  procedures: Sequence[str],
+) -> list[Fitting]:
   """The plain fit with Adam, and those that prune on the way."""
-  levels = [Level("fit", (), survivors)]
-  total = survivors.prunable
+  fittings = [Fitting("fit", (), (survivors,))]
   for count in rounds:
-    kept = pruning.Schedule(0, 1, ratio, count).num_kept(total)
-    left = survivors._replace(
-      prunable=kept[-1], stored=survivors.stored - total + kept[-1]
+    kept = pruning.Schedule(0, 1, ratio, count).num_kept(survivors.prunable)
+    left = tuple(
+      survivors._replace(
+        prunable=count, stored=survivors.stored - survivors.prunable + count
+      )
+      for count in kept
     )
-    levels.append(Level("one_shot", kept[-1:], left))
-    levels.append(Level("imp", kept, left))
-  return levels
+    known = {
+      "one_shot": Fitting("one_shot", kept[-1:], left[-1:]),
+      "imp": Fitting("imp", kept, left[-1:]),
+      "ticket": Fitting("ticket", kept, left),
+    }
+    fittings += [
+      build.choose(known, name, "evaluate.pruned_fits.procedures")
+      for name in procedures
+    ]
+  return fittings
 
 
 def count_survivors(
@@ -230,48 +246,61 @@ def count_survivors(
 
 
 def _make_fit(
-  config: build.Section,
-  method: method_lib.Method,
-  num_kept: tuple[int, ...],
-  gradient: str | None,
+  config: build.Section, method: method_lib.Method, fitting: Fitting
 ) -> Fit:
-  """The compiled fit of images, pruned to `num_kept` on the way."""
+  """The compiled fit of images, pruned on the way where it prunes."""
   as_context = build.make_as_context(**config["signal"])
-  if gradient is None:
-    fitting = config["evaluate"]["fit"]
+  is_ticket, num_kept = fitting.name == "ticket", fitting.num_kept
+  if fitting.gradient is None:
+    settings = config["evaluate"]["fit"]
+    # A ticket is trained in full after each round; else rounds share the steps.
+    num_parts = 1 if is_ticket else len(num_kept) + 1
     part = dataclasses.replace(
       method,
-      link=links.adam(fitting["learning_rate"]),
-      num_steps=fitting["num_steps"] // (len(num_kept) + 1),
+      link=links.adam(settings["learning_rate"]),
+      num_steps=settings["num_steps"] // num_parts,
     )
   else:
-    part = test_time.make_method(config, method, gradient)
+    part = test_time.make_method(config, method, fitting.gradient)
   roles = tuple(config["evaluate"]["pruned_roles"])
   key = jax.random.key(config["seed"])
 
-  def adapt(outer: method_lib.Outer, context: Context) -> Adapted:
+  def adapt(outer: method_lib.Outer, context: Context) -> tuple[Array, PyTree]:
+    """Losses `[K, steps + 1]` and fast parameters `[K, ..]`."""
     if not num_kept:
-      return part.adapt(key, outer, {}, context)
-    adapted, _ = pruned.fit_pruned(
-      part, key, outer, context, num_kept=num_kept, pruned_roles=roles
+      plain = part.adapt(key, outer, {}, context)
+      return plain.losses[None], jax.tree.map(lambda x: x[None], plain.fast)
+    adapted, _, parts = pruned.fit_pruned(
+      part,
+      key,
+      outer,
+      context,
+      num_kept=num_kept,
+      pruned_roles=roles,
+      after_round=pruned.rewind if is_ticket else pruned.go_on,
     )
-    return adapted
+    if is_ticket:  # The first part is the plain fit.
+      return adapted.losses[1:], jax.tree.map(lambda x: x[1:], parts)
+    losses = adapted.losses
+    # Each part's own first loss, after the pruning, is left out.
+    steps = jnp.concatenate([losses[0, :1], losses[:, 1:].ravel()])
+    return steps[None], jax.tree.map(lambda x: x[-1:], parts)
 
   def fit(outer: method_lib.Outer, images: Any) -> tuple[Array, Array, Array]:
     def one(image: Array) -> tuple[Array, Array, Array]:
       context = as_context(image)
-      adapted = adapt(outer, context)
-      losses = adapted.losses.reshape(-1, adapted.losses.shape[-1])
-      # Each part's own first loss, after the pruning, is left out.
-      steps = jnp.concatenate([losses[0, :1], losses[:, 1:].ravel()])
-      coarse = _stored_in_16_bits(
-        method, adapted.fast, method.initial_fast(outer)
-      )
-      fine, rounded = (
-        test_time.decode(method, outer.shared, fast, context.coords)
-        for fast in (adapted.fast, coarse)
-      )
-      return steps, fine, rounded
+      losses, fasts = adapt(outer, context)
+
+      def decode(fast: PyTree) -> tuple[Array, Array]:
+        start = method.initial_fast(outer)
+        coarse = _stored_in_16_bits(method, fast, start)
+        shared, coords = outer.shared, context.coords
+        return (
+          test_time.decode(method, shared, fast, coords),
+          test_time.decode(method, shared, coarse, coords),
+        )
+
+      return losses, *jax.lax.map(decode, fasts)
 
     tile = config["outer"]["task_tile"]
     return loop.over_signals(one, task_tile=tile)(images)
@@ -284,11 +313,10 @@ def _make_fit(
 def _measure(
   config: build.Section,
   fit: Callable[[Any], tuple[Array, Array, Array]],
-  level: Level,
+  fitting: Fitting,
   images: Sequence[np.ndarray],
-) -> tuple[evaluation.Record, list[np.ndarray]]:
-  """The record of one level, and the reconstructions."""
-  sides = (config["signal"]["side"],) * 2
+) -> Iterator[tuple[evaluation.Record, list[np.ndarray]]]:
+  """The record of each level, and its reconstructions."""
   per_call = config["evaluate"]["signals_per_call"]
   found = [
     fit(np.stack(images[i : i + per_call]))
@@ -297,15 +325,38 @@ def _measure(
   losses, decoded, rounded = map(
     np.concatenate, zip(*jax.device_get(found), strict=True)
   )
-  psnrs = -10 * np.log10(losses)
+  for index, survivors in enumerate(fitting.survivors):
+    yield _describe(
+      config,
+      images,
+      survivors,
+      gradient=fitting.gradient,
+      psnrs=-10 * np.log10(losses[:, index]),
+      decoded=decoded[:, index],
+      rounded=rounded[:, index],
+    )
+
+
+def _describe(
+  config: build.Section,
+  images: Sequence[np.ndarray],
+  survivors: pruning.Survivors,
+  *,
+  gradient: str | None,
+  psnrs: np.ndarray,
+  decoded: np.ndarray,
+  rounded: np.ndarray,
+) -> tuple[evaluation.Record, list[np.ndarray]]:
+  """The record of one level, and its reconstructions."""
+  sides = (config["signal"]["side"],) * 2
   shape = (*sides, config["signal"]["channels"])
   pictures = [evaluate.as_uint8(x.reshape(shape)) for x in decoded]
   coarse = [evaluate.as_uint8(x.reshape(shape)) for x in rounded]
-  sizes = dict(level.survivors._asdict())
+  sizes = dict(survivors._asdict())
   quality_16 = evaluation.quality(images, coarse)
   record = (
     sizes
-    | {"nominal_bpp": 16 * level.survivors.stored / float(np.prod(sides))}
+    | {"nominal_bpp": 16 * survivors.stored / float(np.prod(sides))}
     | evaluation.quality(images, pictures)
     | {f"{name}_16_bit": value for name, value in quality_16.items()}
     | {
@@ -313,8 +364,8 @@ def _measure(
       "deviation": float(psnrs[:, -1].std()),
     }
   )
-  if level.gradient is not None:
-    record |= {"gradient": level.gradient, "num_steps": psnrs.shape[1] - 1}
+  if gradient is not None:
+    record |= {"gradient": gradient, "num_steps": psnrs.shape[1] - 1}
     if min(sides) >= metrics.SSIM_WINDOW:  # It needs a window's pixels.
       pairs = zip(images, pictures, strict=True)
       record["ssim"] = metrics.mean([evaluate.ssim(a, b) for a, b in pairs])

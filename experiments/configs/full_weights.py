@@ -111,7 +111,7 @@ def base(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
     fit=section(num_steps=100, learning_rate=1e-3),  # Adam, full batch.
     pruned_roles=("weight",),  # What is counted as prunable.
     # MAML+OneShot and MAML+IMP from this start, for these numbers of rounds.
-    pruned_fits=section(ratio=0.2, rounds=()),
+    pruned_fits=section(ratio=0.2, rounds=(), procedures=("one_shot", "imp")),
   )
   config.export = section(
     image_side=config_dict.placeholder(int),  # Shape files leave out.
@@ -152,6 +152,8 @@ def meta_sparse_inr(
   )
   # Levels of sparsity, as rounds of pruning; None: all.
   config.evaluate.rounds = config_dict.placeholder(tuple)
+  # The level that is exported, as rounds of pruning; None: the last.
+  config.export.rounds = config_dict.placeholder(int)
   config.train.num_steps = 150_000 + NUM_ROUNDS * 30_000
   return config.lock()
 
@@ -164,7 +166,7 @@ def with_fourier_features(
     config.network = section(
       kind="fourier",
       depth=4,  # Hidden layers, of which the first is fixed and never pruned.
-      width=256,
+      width=config.network.width,
       sigma=20.0,  # Deviation of the first layer's frequencies.
       out_dim=config.signal.get_ref("channels"),
       out_bias=0.5,
@@ -198,6 +200,42 @@ def dense_narrow(
   if not trained:
     config.train.num_steps = 0
   return config.lock()
+
+
+def single_images(
+  *, source: config_dict.ConfigDict, rounds: int
+) -> config_dict.ConfigDict:
+  """Dense narrow networks fitted to single images from scratch (section 5.3).
+
+  Args:
+    source: the section `data.source`.
+    rounds: they have at least the weights that so many rounds leave.
+  """
+  config = dense_narrow(source=source, rounds=rounds, trained=False)
+  with config.unlocked():
+    config.signal.low = -1.0  # As in the SIREN paper; not given here.
+    config.network.w0 = 30.0  # Appendix A.1.
+    config.evaluate.num_images = 23  # Of Kodak's 24; the last is too low.
+    config.evaluate.signals_per_call = 1
+    config.evaluate.fit.update(num_steps=50_000, learning_rate=1e-4)
+  return config
+
+
+def winning_ticket(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
+  """Iterative magnitude pruning of single images' networks (section 5.3).
+
+  After each round the weights are rewound to the random initialisation
+  (Frankle & Carbin, 2019) and trained for all steps again.
+
+  Args:
+    source: the section `data.source`.
+  """
+  config = single_images(source=source, rounds=0)
+  with config.unlocked():
+    config.evaluate.pruned_fits.update(
+      rounds=(NUM_ROUNDS,), procedures=("ticket",)
+    )
+  return config
 
 
 def mscn(
@@ -314,9 +352,15 @@ def on_two_cores(
     config.evaluate.update(
       num_images=8, num_validation_signals=4, signals_per_call=4
     )
-    config.evaluate.fit.learning_rate = 1e-3  # The same for all methods.
-    if config.evaluate.pruned_fits.rounds:
-      config.evaluate.pruned_fits.rounds = (4, 8, 12)
+    fit, pruned_fits = config.evaluate.fit, config.evaluate.pruned_fits
+    fit.learning_rate = 1e-3  # The same for all methods.
+    if "ticket" in pruned_fits.procedures:  # It goes through all levels.
+      pruned_fits.rounds = (rounds,)
+    elif pruned_fits.rounds:
+      pruned_fits.rounds = (4, 8, rounds)
+    if fit.num_steps > 1000:  # Single images, from scratch.
+      fit.num_steps = 1000
+      config.evaluate.update(num_images=3, signals_per_call=1)
   return config
 
 

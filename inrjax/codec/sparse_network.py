@@ -239,7 +239,7 @@ class SparseNetwork(tile_network.TileNetwork):
       if not spec.num_kept:
         adapted = method.adapt(key, self.outer, {}, context)
         return (flat(adapted.state["fast"]) - self._start)[self._kept]
-      adapted, mask = pruned.fit_pruned(
+      adapted, mask, _ = pruned.fit_pruned(
         method,
         key,
         self.outer,

@@ -20,6 +20,21 @@ from inrjax.types import Adapted, Array, Context, PyTree
 PRUNED_ROLES = ("weight",)
 
 
+class PrunedFit(NamedTuple):
+  """A signal fitted in parts, with pruning between them.
+
+  Attributes:
+    adapted: the last part's, with the losses of all parts,
+      `[rounds + 1, S + 1]`.
+    mask: the signal's own, of the last part.
+    parts: the fast parameters that each part ended with, `[rounds + 1, ..]`.
+  """
+
+  adapted: Adapted
+  mask: PyTree
+  parts: PyTree
+
+
 class PruningState(NamedTuple):
   """State of `with_pruning`.
 
@@ -144,7 +159,7 @@ def fit_pruned(
   num_kept: tuple[int, ...],
   pruned_roles: tuple[str, ...] = PRUNED_ROLES,
   after_round: Callable[[PyTree, PyTree], PyTree] = go_on,
-) -> tuple[Adapted, PyTree]:
+) -> PrunedFit:
   """Fits one signal, pruning by magnitude between rounds of fitting.
 
   With one round it is MAML+OneShot, with t rounds MAML+IMP (section 5.1 of
@@ -159,10 +174,6 @@ def fit_pruned(
     num_kept: parameters of the pruned roles left after each round.
     pruned_roles: what is pruned.
     after_round: `(start, adapted) -> state` where the next part begins.
-
-  Returns:
-    The result of the last part, with the losses of all parts,
-    `[rounds + 1, S + 1]`, and the signal's mask.
   """
   fast = method.initial_fast(outer)
   full = outer.mask or method_lib.full_mask(fast)
@@ -184,16 +195,23 @@ def fit_pruned(
       roles=method.partition.roles,
       pruned_roles=pruned_roles,
     )
-    return (after_round(start, adapted.state), mask), adapted.losses
+    found = adapted.fast, adapted.losses
+    return (after_round(start, adapted.state), mask), found
 
   *keys, last_key = jax.random.split(key, len(num_kept) + 1)
-  state, mask, losses = start, full, jnp.zeros((0, method.num_steps + 1))
-  if num_kept:
-    (state, mask), losses = jax.lax.scan(
-      round_,
-      (start, full),
-      (jnp.stack(keys), jnp.asarray(num_kept, jnp.int32)),
-    )
+  if not num_kept:
+    last = part(last_key, start, full)
+    parts, losses = jax.tree.map(lambda x: x[None], (last.fast, last.losses))
+    return PrunedFit(last._replace(losses=losses), full, parts)
+  (state, mask), found = jax.lax.scan(
+    round_,
+    (start, full),
+    (jnp.stack(keys), jnp.asarray(num_kept, jnp.int32)),
+  )
   last = part(last_key, state, mask)
-  losses = jnp.concatenate([losses, last.losses[None]])
-  return Adapted(last.fast, losses, last.state), mask
+  parts, losses = jax.tree.map(
+    lambda all_, x: jnp.concatenate([all_, x[None]]),
+    found,
+    (last.fast, last.losses),
+  )
+  return PrunedFit(last._replace(losses=losses), mask, parts)

@@ -56,7 +56,7 @@ WEIGHTS = [
   p
   for p in FILES
   if p.parent.name in ("celeba", "imagenette", "sdf", "text")
-  or p.stem.startswith("ecop")
+  or p.stem.startswith(("ecop", "winning_ticket", "scratch"))
 ]
 TRAINED = {
   "ecop": FOLDER / "afhq/ecop.py",
@@ -68,12 +68,15 @@ TRAINED = {
   "meta_sparse_inr_reptile": FOLDER / "celeba/meta_sparse_inr_reptile.py",
   "mscn": FOLDER / "text/mscn.py",
   "mscn_units": FOLDER / "imagenette/mscn_units_cpu.py",
+  "winning_ticket": FOLDER / "kodak/winning_ticket_cpu.py",
+  "winning_ticket_ffn": FOLDER / "kodak/winning_ticket_ffn.py",
 }
 STANDS_FOR = {
   "ecop_512": "ecop",
   "ecop_1024": "ecop",
   "fomaml": "learnit",
   "dense_narrow": "scratch",
+  "scratch_ffn": "winning_ticket_ffn",
   "random_pruning": "meta_sparse_inr",
   "mscn_metasgd": "mscn",
   "mscn_fully_sparse": "mscn",
@@ -284,6 +287,7 @@ def test_every_config_trains_and_every_setting_is_read(
     assert steps == set(build.milestones(values))
     procedures = {level["procedure"] for level in result["levels"]}
     assert ("imp" in procedures) == (path.stem in ("learnit", "reptile_cpu"))
+    assert ("ticket" in procedures) == path.stem.startswith("winning_ticket")
   # Fails if a setting is added that the launcher forgets.
   assert set(leaves(values)) <= seen
 
@@ -361,6 +365,21 @@ def test_methods_on_two_cores_have_equal_budgets(data_set: str) -> None:
     assert left <= dense
     smaller = full_weights.num_weights(narrow.width - 2, 4, channels)
     assert smaller < left
+
+
+def test_levels_are_chosen_by_rounds() -> None:
+  values = weights_config("sdf/meta_sparse_inr_cpu", "all").to_dict()
+  steps = build.make_schedule(values).steps
+  # Fails if round 0, the dense start, is counted as the first pruning.
+  assert build.milestones(values)[:2] == (steps[0], steps[4])
+  assert build.exported_step(values) is None
+  values["export"]["rounds"] = 8
+  assert build.exported_step(values) == steps[8]
+  for section, rounds in (("evaluate", (0, 13)), ("export", 13)):
+    wrong = values | {section: values[section] | {"rounds": rounds}}
+    with pytest.raises(ValueError, match=f"{section}.rounds"):
+      build.milestones(wrong)
+      build.exported_step(wrong)
 
 
 def test_the_papers_numbers() -> None:

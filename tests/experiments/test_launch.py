@@ -1,5 +1,6 @@
 """Training through the launcher's body, and its command line."""
 
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -88,6 +89,23 @@ def test_an_interrupted_run_goes_on(tmp_path: pathlib.Path) -> None:
 def test_evaluation_needs_a_checkpoint(tmp_path: pathlib.Path) -> None:
   with pytest.raises(SystemExit, match="train first"):
     tiny_run(tmp_path, 2).measure()
+
+
+def test_what_was_learned_elsewhere_is_measured_here(
+  tmp_path: pathlib.Path,
+) -> None:
+  source = tiny_run(tmp_path / "source", 2)
+  learned = trained(source).state.params
+  here = dataclasses.replace(
+    tiny_run(tmp_path / "here", 2), trained_in=source.workdir
+  )
+  method = build.make_method(here.config)
+  jax.tree.map(np.testing.assert_array_equal, here._trained(method), learned)
+  # Fails if a mistyped folder is made, and then found to be empty.
+  missing = dataclasses.replace(here, trained_in=tmp_path / "none")
+  with pytest.raises(SystemExit, match="no folder"):
+    missing._trained(method)
+  assert not (tmp_path / "none").exists()
 
 
 def test_a_typo_is_one_clear_line(

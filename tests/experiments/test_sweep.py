@@ -14,7 +14,7 @@ ROOT = pathlib.Path(experiments.__file__).parents[1]
 SWEEPS = sorted(
   path
   for path in (ROOT / "experiments/sweeps").glob("*.py")
-  if path.stem not in ("__init__", "sparse_comparison")
+  if not path.stem.endswith(("__init__", "_comparison"))
 )
 SIDE = 8
 

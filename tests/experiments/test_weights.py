@@ -36,7 +36,7 @@ CONFIG = {
     "signals_per_call": 2,
     "fit": {"num_steps": 6, "learning_rate": 0.01},
     "pruned_roles": ROLES,
-    "pruned_fits": {"ratio": 0.5, "rounds": ()},
+    "pruned_fits": {"ratio": 0.5, "rounds": (), "procedures": ()},
   },
 }
 
@@ -96,12 +96,39 @@ def test_every_level_is_fitted_from_its_own_start(run: tuple[Any, ...]) -> None:
     )
 
 
+def that_prunes(rounds: list[int], procedures: list[str]) -> dict[str, Any]:
+  fits = {"ratio": 0.5, "rounds": rounds, "procedures": procedures}
+  return CONFIG | {"evaluate": CONFIG["evaluate"] | {"pruned_fits": fits}}
+
+
+def test_a_ticket_reports_every_round_of_full_training() -> None:
+  method = make_method()
+  outer = method.init(jax.random.key(0))
+  config = that_prunes([2], ["ticket"])
+  record = weights.evaluate_images(config, method, {0: outer}, pictures(1))
+  first, *rounds = record["levels"]
+  total = 2 * WIDTH + 2 * WIDTH**2 + WIDTH
+  halves = [round(total / 2), round(total / 4)]
+  assert [x["prunable"] for x in rounds] == halves
+  assert {x["procedure"] for x in rounds} == {"ticket"}
+  # Fails if rounds share the steps, as those of IMP do.
+  assert {len(x["psnr_by_step"]) for x in rounds} == {7}
+  # Fails if a round goes on from the last: a pruned start is not the start,
+  # but it is far from what six steps reached.
+  for level in rounds:
+    before, after = level["psnr_by_step"][0], level["psnr_by_step"][-1]
+    assert before < first["psnr_by_step"][-1] - 1 and before < after
+  with pytest.raises(ValueError, match="procedures"):
+    weights.evaluate_images(
+      that_prunes([2], ["lottery"]), method, {0: outer}, pictures(1)
+    )
+
+
 def test_levels_that_prune_say_what_they_keep() -> None:
   method = make_method()
   outers = {0: method.init(jax.random.key(0))}
-  settings = CONFIG["evaluate"] | {"pruned_fits": {"ratio": 0.5, "rounds": [1]}}
   record = weights.evaluate_images(
-    CONFIG | {"evaluate": settings}, method, outers, pictures(1)
+    that_prunes([1], ["one_shot", "imp"]), method, outers, pictures(1)
   )
   total = 2 * WIDTH + 2 * WIDTH**2 + WIDTH
   names = [level["procedure"] for level in record["levels"]]

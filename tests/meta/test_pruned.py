@@ -151,7 +151,7 @@ def fitted(num_kept, **settings):
 
 def test_iterative_pruning_of_one_signal():
   # Fails if a round is skipped, or the mask is not the signal's own.
-  _, (adapted, mask) = fitted((60, 30))
+  _, (adapted, mask, parts) = fitted((60, 30))
   assert adapted.losses.shape == (3, 4)
   assert pruning.survivors(mask, ROLES, ("weight",)).prunable == 30
   for values, kept in zip(
@@ -159,10 +159,20 @@ def test_iterative_pruning_of_one_signal():
   ):
     assert not np.any(np.asarray(values)[np.asarray(kept) == 0])
   np.testing.assert_array_less(adapted.losses[:, -1], adapted.losses[:, 0])
+  # Fails if parts are reported with another part's pattern.
+  for count, kept in enumerate((None, 60, 30)):
+    part = jax.tree.map(lambda x, i=count: x[i] != 0, parts)
+    left = pruning.survivors(part, ROLES, ("weight",)).prunable
+    assert kept is None or left == kept
+  jax.tree.map(
+    lambda x, last: np.testing.assert_array_equal(x[-1], last),
+    parts,
+    adapted.fast,
+  )
 
 
 def test_without_rounds_it_is_the_plain_fit():
-  outer, (adapted, mask) = fitted(())
+  outer, (adapted, mask, _) = fitted(())
   method = dataclasses.replace(METHOD, link=links.adam(1e-2), num_steps=3)
   expected = method.adapt(KEY, outer, {}, AS_CONTEXT(IMAGES[0]))
   np.testing.assert_allclose(adapted.losses[0], expected.losses, rtol=1e-5)
@@ -171,7 +181,7 @@ def test_without_rounds_it_is_the_plain_fit():
 
 def test_rewinding_begins_each_part_anew():
   # Fails if the parts of a winning-ticket search go on from each other.
-  outer, (adapted, mask) = fitted((60,), after_round=pruned.rewind)
+  outer, (adapted, mask, _) = fitted((60,), after_round=pruned.rewind)
   masked = METHOD.apply(
     {},
     jax.tree.map(jnp.multiply, mask, outer.fast),

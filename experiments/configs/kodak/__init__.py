@@ -1,1 +1,15 @@
 """Configs for Kodak."""
+
+from ml_collections import config_dict
+
+
+def squares() -> config_dict.ConfigDict:
+  """`data.source` for whole images (Meta-SparseINR, appendix A.1)."""
+  return config_dict.create(
+    tfds=config_dict.placeholder(str),  # Nothing is trained.
+    feature="image",
+    resize_to=config_dict.placeholder(tuple),
+    crop=512,  # Pixels; the square in the middle.
+    side=512,  # What it is resampled to.
+    channels=3,
+  )
