@@ -1,6 +1,7 @@
 """The comparison of Meta-SparseINR and MSCN, for any of their data sets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from experiments import sweeps
 
@@ -22,6 +23,7 @@ def entries(
   gated_rounds: Sequence[int] | None = None,
   seeds: Sequence[int],
   further: bool = False,
+  overrides: Mapping[str, Any] | None = None,
 ) -> list[sweeps.Entry]:
   """Every method at every level from every seed; the first seed comes first.
 
@@ -29,9 +31,10 @@ def entries(
     data_set: a launcher that has a config for each of the methods.
     suffix: of the configs, "" or "_cpu".
     rounds: levels, as rounds of pruning 20 %.
-    gated_rounds: those of methods with gates; None: the same.
+    gated_rounds: those of methods with gates; None: the same, (): without.
     seeds: averaged.
     further: whether first-order MAML and gates of units are compared, too.
+    overrides: settings that all runs share.
   """
   folder = f"experiments/configs/{data_set}"
   gated_rounds = rounds if gated_rounds is None else gated_rounds
@@ -47,7 +50,7 @@ def entries(
       name=f"{method}/{level}/seed{seed}",
       launcher=f"experiments.{data_set}",
       config=f"{folder}/{method}{suffix}.py:{level}",
-      overrides={"seed": seed},
+      overrides={"seed": seed, **(overrides or {})},
     )
     for seed in seeds
     for method, settings in levels.items()
