@@ -20,7 +20,6 @@ def load(
   tfds: str | None,
   feature: str,
   resize_to: tuple[int, int] | None,
-  crop: int | None = None,
   side: int | None = None,
   channels: int = 3,
 ) -> data.ImageSource:
@@ -32,8 +31,8 @@ def load(
     tfds: name of the training set, read where there is no folder.
     feature: of it.
     resize_to: height and width of training images; None leaves them.
-    crop: side of the square in the middle of all images; None leaves them.
-    side: what the square is resampled to; None leaves it.
+    side: of the square in the middle of all images, resampled where they are
+      not as high; None leaves them.
     channels: 1 for grey or 3 for RGB.
   """
   source: data.ImageSource
@@ -49,8 +48,6 @@ def load(
     source = data.photographs("train")
   if split == "train" and resize_to is not None:
     source = resize.Resized(source, resize_to)
-  if crop is not None:
-    source = data.CentreCrop(source, crop)
   if side is not None:
     source = resize.Resized(source, (side, side))
   return source if channels == 3 else data.Channels(source, channels)

@@ -9,7 +9,6 @@ def squares() -> config_dict.ConfigDict:
     tfds=config_dict.placeholder(str),  # Nothing is trained.
     feature="image",
     resize_to=config_dict.placeholder(tuple),
-    crop=512,  # Pixels; the square in the middle.
-    side=512,  # What it is resampled to.
+    side=512,  # Pixels; the square in the middle, as high as the pictures.
     channels=3,
   )
