@@ -31,12 +31,13 @@ from experiments import (
   evaluation,
   export,
   export_sparse,
+  patterns,
   weights,
 )
 from inrjax import data, train
 from inrjax.evaluate import files
 from inrjax.meta import method as method_lib
-from inrjax.sparsity import pruning
+from inrjax.sparsity import gates, pruning
 from inrjax.train import parallel
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -202,13 +203,7 @@ class Run:
       for step in build.milestones(self.config)
     }
     for step, outer in outers.items():
-      empty = pruning.empty_layers(outer.mask)
-      if empty:
-        warnings.warn(
-          f"At step {step} nothing is left of {', '.join(empty)}; prune less.",
-          pruning.EmptyLayerWarning,
-          stacklevel=2,
-        )
+      warn_of_nothing_left(method, outer, f"At step {step}")
     return weights.evaluate_images(
       self.config, method, outers, images, folder=self.workdir
     )
@@ -314,6 +309,36 @@ class Run:
         num_steps, metrics=("loss", "psnr", "expected_l0", "open_gates")
       ),
     ]
+
+
+def warn_of_nothing_left(
+  method: method_lib.Method, outer: method_lib.Outer, when: str
+) -> None:
+  """Warns of layers, or gates, with nothing left.
+
+  Args:
+    method: any method that adapts weights.
+    outer: what training learned.
+    when: begins the message.
+  """
+  present = patterns.present(method, outer)
+  if method.gates is not None and method.gates.on == "updates":
+    is_open = gates.open_gates(outer.log_alpha, method.gates.distribution)
+    if not any(np.any(leaf) for leaf in jax.tree.leaves(is_open)):
+      warnings.warn(
+        f"{when} all gates are closed, so what is behind them does not adapt; "
+        "lower gates.penalty.weight, or raise gates.penalty.target.",
+        gates.ClosedGatesWarning,
+        stacklevel=3,
+      )
+    return
+  empty = pruning.empty_layers(present)
+  if empty:
+    warnings.warn(
+      f"{when} nothing is left of {', '.join(empty)}; prune less.",
+      pruning.EmptyLayerWarning,
+      stacklevel=3,
+    )
 
 
 def main(load: Load) -> None:

@@ -22,6 +22,10 @@ from inrjax.types import Array, PyTree
 LOG_ALPHA_RANGE = (math.log(1e-2), math.log(1e2))
 
 
+class ClosedGatesWarning(UserWarning):
+  """All gates are closed: behind them nothing adapts to a signal."""
+
+
 @dataclasses.dataclass(frozen=True)
 class HardConcrete:
   """The constants of the distribution.

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import build, levels, patterns, weights
+from experiments import build, launch, levels, patterns, weights
 from inrjax import data
 from inrjax.adapt import links
 from inrjax.meta import method as method_lib
 from inrjax.meta import recipes
 from inrjax.networks import compact, siren
 from inrjax.sparsity import gates as gates_lib
-from inrjax.sparsity import groups
+from inrjax.sparsity import groups, pruning
 
 SIDE = 4
 WIDTH = 6
@@ -142,6 +142,23 @@ def test_levels_that_prune_say_what_they_keep() -> None:
     assert "pictures" not in level
   # Six steps, in one part or two, and the start.
   assert {len(x["psnr_by_step"]) for x in record["levels"]} == {7}
+
+
+def test_nothing_left_is_named() -> None:
+  def closed(**settings: Any) -> tuple[method_lib.Method, method_lib.Outer]:
+    method = make_method(gates=method_lib.Gates(**settings))
+    outer = method.init(jax.random.key(0))
+    low, _ = method.gates.distribution.log_alpha_range
+    lowest = jax.tree.map(lambda x: jnp.full_like(x, low), outer.log_alpha)
+    return method, outer._replace(log_alpha=lowest)
+
+  with pytest.warns(gates_lib.ClosedGatesWarning, match="At step 3 all gates"):
+    launch.warn_of_nothing_left(*closed(on="updates"), "At step 3")
+  # Fails if closed gates on values, which cut the network, go unnoticed.
+  with pytest.warns(
+    pruning.EmptyLayerWarning, match="nothing is left of .*first/w"
+  ):
+    launch.warn_of_nothing_left(*closed(on="values"), "At step 3")
 
 
 def test_pictures_and_patterns_are_kept(run: tuple[Any, ...]) -> None:
