@@ -64,6 +64,7 @@ def quantization_entries(
   *,
   widths: Sequence[tuple[int, int]],
   seeds: Sequence[int],
+  methods: Sequence[str] = classifiers.QUANTIZATION,
 ) -> list[sweeps.Entry]:
   """Every method, and fine-tuning at each of the (W, A), by seeds.
 
@@ -72,10 +73,11 @@ def quantization_entries(
     config: name of a config below the launcher's folder.
     widths: (weight, activation) bits.
     seeds: averaged.
+    methods: variants of the config; "ste" is run once for each width.
   """
   found = []
   for seed in seeds:
-    for method in classifiers.QUANTIZATION:
+    for method in methods:
       if method != "ste":
         found.append(_entry(launcher, config, method, _WHOLE, seed, {}))
         continue

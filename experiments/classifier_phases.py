@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import optax
 
-from experiments import build, classifier_pruning, classifiers
+from experiments import build, classifier_pruning, classifiers, resize
 from inrjax import data, train
 from inrjax.networks import blocks
 from inrjax.train import parallel
@@ -44,6 +44,7 @@ class Phases:
     start: train.TrainState | None = None,
     term: classifiers.Term = classifiers.plain,
     optimizer: optax.GradientTransformation | None = None,
+    batch_size: int | None = None,
   ) -> train.TrainState:
     """Trains, or reads what was trained before.
 
@@ -54,6 +55,7 @@ class Phases:
       start: a state to go on from; by default that of the model at step 0.
       term: what is minimised.
       optimizer: by default that of section `optimizer`.
+      batch_size: by default that of section `data.batches`.
     """
     optimizer = optimizer or self.optimizer
     if start is None:
@@ -83,7 +85,7 @@ class Phases:
     step_fn, placement = make_step(
       classifiers.make_objective(model.apply, self.normalise, term), optimizer
     )
-    batches = self._batches()
+    batches = self.batches(batch_size)
     batches.set_state({"next": int(start.step)})
     state = train.train(
       start,
@@ -118,8 +120,8 @@ class Phases:
 
   @functools.cached_property
   def source(self) -> data.Labelled:
-    """The training examples."""
-    source = self.load("train")
+    """The training examples, of one shape."""
+    source = self._of_one_shape(self.load("train"))
     if source.num_classes != self.config["network"]["num_classes"]:
       raise ValueError(
         f"The data have {source.num_classes} classes, the network"
@@ -170,19 +172,43 @@ class Phases:
     epochs = self.config["train"]["num_epochs"]
     return math.ceil(epochs * self.steps_per_epoch)
 
-  def _batches(self) -> data.LabelledBatches:
+  def batches(self, batch_size: int | None = None) -> data.LabelledBatches:
+    """Shuffled, augmented batches of the training examples.
+
+    Args:
+      batch_size: by default that of section `data.batches`.
+    """
+    settings = dict(self.config["data"]["batches"])
+    settings["batch_size"] = batch_size or settings["batch_size"]
+    crop, source = None, self.source
+    if "crop" in self.config["data"]:
+      own = dict(self.config["data"]["crop"])
+      del own["resize_to"]
+      crop, source = data.RandomResizedCrop(**own), self.load("train")
     return data.LabelledBatches(
-      self.source,
+      source,
       seed=self.config["seed"],
+      crop=crop,
       augment=self.augment,
       shard_index=jax.process_index(),
       shard_count=jax.process_count(),
-      **self.config["data"]["batches"],
+      **settings,
+    )
+
+  def _of_one_shape(self, source: data.Labelled) -> data.Labelled:
+    """The square in the middle of every image, where training has crops."""
+    if "crop" not in self.config["data"]:
+      return source
+    settings = self.config["data"]["crop"]
+    size = settings["resize_to"]
+    resized = resize.Resized(source.images, (size, size))
+    return dataclasses.replace(
+      source, images=data.CentreCrop(resized, settings["side"])
     )
 
   def first(self, split: str, count: int | None) -> data.Labelled:
     """The first examples of a split; all of them for None."""
-    source = self.load(split)
+    source = self._of_one_shape(self.load(split))
     return source.subset(range(min(len(source), count or len(source))))
 
   def _validation(

@@ -1,8 +1,9 @@
 """Prunes a classifier, of weights or of channels, and counts what is left."""
 
 import functools
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ import optax
 from experiments import build, classifiers
 from inrjax import data
 from inrjax.networks import widths
+from inrjax.sparsity import batches as batches_lib
 from inrjax.sparsity import (
   channels,
   compute_aware,
@@ -27,6 +29,8 @@ from inrjax.sparsity import (
 from inrjax.types import Array, PyTree
 
 MEASURES = ("entries", "parameters", "flops")
+# The saliency whose steps may be too many for their batches to fit in memory.
+FIRST_ORDER = "first_order_prospr"
 Masks = Mapping[str, Any]
 
 
@@ -43,7 +47,10 @@ class Counts(NamedTuple):
   flops: float
 
 
-def _momentum(learning_rate: float, momentum: float) -> Any:
+def inner_optimizer(
+  learning_rate: float, momentum: float
+) -> optax.GradientTransformation:
+  """What trains in ProsPr's inner steps."""
   return optax.sgd(learning_rate, momentum=momentum)
 
 
@@ -54,10 +61,10 @@ _SALIENCIES: dict[str, Callable[..., saliency.Saliency]] = {
   "grasp": saliency.GraSP,
   "mask_grasp": saliency.MaskGraSP,
   "prospr": lambda num_steps, **inner: prospr.ProsPr(
-    _momentum(**inner), num_steps
+    inner_optimizer(**inner), num_steps
   ),
-  "first_order_prospr": lambda num_steps, **inner: prospr.FirstOrderProsPr(
-    _momentum(**inner), num_steps
+  FIRST_ORDER: lambda num_steps, **inner: prospr.FirstOrderProsPr(
+    inner_optimizer(**inner), num_steps
   ),
 }
 
@@ -68,16 +75,17 @@ def make_saliency(
   """The saliency of section `prune.saliency`.
 
   Args:
-    settings: `kind`, `repeats` (scores are averaged over as many), and
+    settings: `kind`, `repeats` (of which `score_entries` takes care), and
       `cost_smoothing` (None ignores costs); the rest is the saliency's own.
     costs: of one entry of each mask, asked for when they matter.
   """
   own = dict(settings)
-  kind, repeats = own.pop("kind"), own.pop("repeats")
+  kind = own.pop("kind")
+  del own["repeats"]
   smoothing = own.pop("cost_smoothing")
-  found = build.choose(_SALIENCIES, kind, "prune.saliency.kind")(**own)
-  if repeats > 1:
-    found = saliency.Averaged(found, repeats)
+  found: saliency.Saliency = build.choose(
+    _SALIENCIES, kind, "prune.saliency.kind"
+  )(**own)
   if smoothing is not None:
     found = compute_aware.ComputeAware(found, costs(), smoothing)
   return found
@@ -96,33 +104,31 @@ def make_structure(
   return build.choose(makers, kind, "prune.structure")()
 
 
-def masks_of(
+def score_entries(
   settings: build.Section,
   model: classifiers.Model,
   structure: structures.Structure,
-  source: data.Labelled,
-  normalise: data.Normalization,
+  image: Array,
   *,
-  augment: tuple[Any, ...],
-  sparsity: float,
+  normalise: data.Normalization,
+  draw: Callable[[int], Iterator[data.LabelledBatch]],
   seed: int,
 ) -> structures.Masks:
-  """Scores a network (section `prune`) and keeps the best entries.
+  """Scores a network by section `prune`.
 
   Args:
     settings: the section.
     model: the network to be pruned.
     structure: what is pruned.
-    source: examples, of which class-balanced batches are drawn.
+    image: `[1, H, W, C]`.
     normalise: of the images.
-    augment: as in training.
-    sparsity: the part to be removed, in (0, 1).
-    seed: of the batches and the scores.
+    draw: gives so many batches. Repetitions are read one after the other, so
+      that only those of one are in memory.
+    seed: of the scores.
 
   Returns:
-    Masks of 0 and 1.
+    A score for each entry, averaged over `repeats`.
   """
-  image = one_image(source)
   costs = functools.partial(
     cost.unit_costs,
     lambda p, x: model.apply(p, model.state, x, False)[0],
@@ -131,35 +137,63 @@ def masks_of(
     structure=structure,
   )
   chosen = make_saliency(settings["saliency"], costs)
-  batches: Any = ()
-  if chosen.num_batches:
-    drawn = data.balanced_batches(
-      source,
-      per_class=settings["per_class"],
-      num_batches=chosen.num_batches,
-      seed=seed,
-      augment=augment,
-    )
-    for labels in drawn.labels:
-      data.check_classes(labels)
-    batches = jax.tree.map(jnp.asarray, drawn)
-  loss_fn = classifiers.saliency_loss(
-    model, normalise, temperature=settings["temperature"]
-  )
+  loss_fn = loss_of(settings, model, normalise)
   params = classifiers.masked(model.params, model.masks)
-  scores = jax.jit(
+  score = jax.jit(
     lambda key, params, batches: chosen(
       key, loss_fn, params, batches, structure
     )
-  )(jax.random.key(seed), params, batches)
-  return choose_masks(
-    scores,
-    model,
-    structure,
-    image,
-    sparsity=sparsity,
-    measure=settings["measure"],
-    min_kept=settings["min_kept"],
+  )
+  repeats = settings["saliency"]["repeats"]
+  if repeats < 1:
+    raise ValueError(
+      f"prune.saliency.repeats must be at least 1, got {repeats}."
+    )
+  drawn = draw(repeats * chosen.num_batches)
+  total: structures.Masks | None = None
+  for i in range(repeats):
+    some = [next(drawn) for _ in range(chosen.num_batches)]
+    for batch in some:
+      data.check_classes(batch.labels)
+    batches = batches_lib.stack(*some) if some else ()
+    key = jax.random.fold_in(jax.random.key(seed), i)
+    found = score(key, params, batches)
+    total = found if total is None else jax.tree.map(jnp.add, total, found)
+  scores: structures.Masks = jax.tree.map(lambda x: x / repeats, total)
+  return scores
+
+
+def balanced(
+  source: data.Labelled,
+  count: int,
+  *,
+  per_class: int,
+  seed: int,
+  augment: tuple[Any, ...],
+) -> Iterator[data.LabelledBatch]:
+  """So many batches with as many examples of each class (3.4.2)."""
+  if not count:
+    return iter(())
+  drawn = data.balanced_batches(
+    source,
+    per_class=per_class,
+    num_batches=count,
+    seed=seed,
+    augment=augment,
+  )
+  return itertools.starmap(
+    data.LabelledBatch, zip(drawn.images, drawn.labels, strict=True)
+  )
+
+
+def loss_of(
+  settings: build.Section,
+  model: classifiers.Model,
+  normalise: data.Normalization,
+) -> Callable[[PyTree, data.LabelledBatch], Array]:
+  """What the saliency of section `prune` differentiates."""
+  return classifiers.saliency_loss(
+    model, normalise, temperature=settings["temperature"]
   )
 
 

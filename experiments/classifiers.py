@@ -7,35 +7,54 @@ state's carry; nothing here is a trainer.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from experiments import build
 from inrjax import data, train
-from inrjax.networks import blocks, resnet, vgg
+from inrjax.evaluate import overlap
+from inrjax.networks import blocks, resnet, unet, vgg
 from inrjax.quantize import grids as grids_lib
 from inrjax.quantize import regularizers, straight_through, taps
 from inrjax.sparsity import graph
 from inrjax.types import Array, PyTree
 
 # Published shapes by name, and the two families for shapes of one's own.
-_RESNETS = {
+_RESNETS: Mapping[str, Callable[..., Any]] = {
   "resnet": resnet.ResNetConfig,
   "resnet18": resnet.resnet18,
   "resnet20": resnet.resnet20,
   "resnet50": resnet.resnet50,
+  "resnet18_imagenet": functools.partial(
+    resnet.resnet18, stem=resnet.IMAGENET_STEM
+  ),
+  "resnet50_imagenet": functools.partial(
+    resnet.resnet50, stem=resnet.IMAGENET_STEM
+  ),
 }
-_VGGS = {
+_VGGS: Mapping[str, Callable[..., Any]] = {
   "vgg": vgg.VggConfig,
   "vgg16": vgg.vgg16,
   "vgg19": vgg.vgg19,
   "vgg19_3sp": vgg.vgg19_3sp,
   "vgg_like": vgg.vgg_like,
+  "vgg19_imagenet": vgg.vgg19_imagenet,
 }
+_UNETS: Mapping[str, Callable[..., Any]] = {"unet": unet.UNetConfig}
+_FAMILIES: Sequence[tuple[Mapping[str, Any], Callable[[Any], Any]]] = (
+  (_RESNETS, resnet.make_resnet),
+  (_VGGS, vgg.make_vgg),
+  (_UNETS, unet.make_unet),
+)
+
+
+# The second accuracy of table 3.3.
+_TOP = 5
 
 
 class Model(NamedTuple):
@@ -72,12 +91,14 @@ def make_network(settings: build.Section) -> blocks.Stateful:
   """The network of section `network`: a `kind`, and fields of its config."""
   fields = dict(settings)
   kind, num_classes = fields.pop("kind"), fields.pop("num_classes")
-  shapes: dict[str, Callable[..., Any]] = {**_RESNETS, **_VGGS}
+  shapes: dict[str, Callable[..., Any]] = {**_RESNETS, **_VGGS, **_UNETS}
   shape = build.choose(shapes, kind, "network.kind")(num_classes=num_classes)
   shape = dataclasses.replace(
     shape, **{k: tuple(v) if _many(v) else v for k, v in fields.items()}
   )
-  return resnet.make_resnet(shape) if kind in _RESNETS else vgg.make_vgg(shape)
+  make = next(make for kinds, make in _FAMILIES if kind in kinds)
+  made: blocks.Stateful = make(shape)
+  return made
 
 
 def _many(value: Any) -> bool:
@@ -311,6 +332,34 @@ def score(
     raise FloatingPointError(f"The loss over {len(source)} examples is {loss}.")
   accuracy = float(jnp.mean((jnp.argmax(logits, -1) == labels) * 1.0))
   return Scored(accuracy, loss, logits)
+
+
+def further_scores(scored: Scored, source: data.Labelled) -> dict[str, Any]:
+  """What is reported beside the accuracy of images, or of pixels.
+
+  Args:
+    scored: of `source`.
+    source: the examples.
+
+  Returns:
+    `top_5`, the part of images whose class is among the five likeliest, where
+    there are more; for pixels, means over classes of `iou` and `dice`, and
+    `iou_by_class`.
+  """
+  labels = np.asarray(source.labels)
+  if labels.ndim > 1:
+    predicted = np.asarray(jnp.argmax(scored.logits, -1))
+    found = overlap.overlap(predicted, labels, num_classes=source.num_classes)
+    return {
+      "iou": float(np.nanmean(found.iou)),
+      "dice": float(np.nanmean(found.dice)),
+      "iou_by_class": found.iou.tolist(),
+    }
+  if source.num_classes <= _TOP:
+    return {}
+  _, likeliest = jax.lax.top_k(scored.logits, _TOP)
+  right = np.any(np.asarray(likeliest) == labels[:, None], axis=-1)
+  return {f"top_{_TOP}": float(np.mean(right))}
 
 
 def make_predict(

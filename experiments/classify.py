@@ -12,9 +12,10 @@ phase where it stopped.
 
 import dataclasses
 import functools
+import itertools
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -33,7 +34,7 @@ from experiments import (
 from inrjax import data, train
 from inrjax.evaluate import files
 from inrjax.sparsity import masks as masks_lib
-from inrjax.sparsity import structures
+from inrjax.sparsity import prospr, structures
 from inrjax.train import parallel
 
 # All that one launcher knows: the examples of "train", "validation" or "test".
@@ -112,6 +113,7 @@ class Run:
       "flops_left": left.flops,
       "sparsity": masks_lib.sparsity_of(done.kept) if done.kept else 0.0,
       "layers": {n: float(np.mean(m)) for n, m in done.kept.items()},
+      **classifiers.further_scores(scored, test),
     }
     if "quantize" in phases.config:
       record["grids"] = classifier_grids.evaluate(
@@ -229,23 +231,92 @@ class Run:
         return {n: archive[n].astype(np.float32) for n in archive.files}
     phases.check_may_train(path.stem)
     settings = phases.config["prune"]
-    kept = classifier_pruning.masks_of(
-      settings,
+    kept = classifier_pruning.choose_masks(
+      self._scores(stage, model, structure),
       model,
       structure,
-      phases.source,
-      phases.normalise,
-      augment=phases.augment,
+      phases.image,
       sparsity=classifier_pruning.stage_sparsity(
         settings["sparsity"], stage, settings["num_rounds"]
       ),
-      seed=phases.config["seed"] + stage,
+      measure=settings["measure"],
+      min_kept=settings["min_kept"],
     )
     found = {name: np.asarray(mask) for name, mask in kept.items()}
     if parallel.is_primary():
       with files.replacing(path) as place, open(place, "wb") as stream:
         packed: Any = {name: mask != 0 for name, mask in found.items()}
         np.savez_compressed(stream, allow_pickle=False, **packed)
+    return found
+
+  def _scores(
+    self, stage: int, model: classifiers.Model, structure: structures.Structure
+  ) -> structures.Masks:
+    """Scores of class-balanced batches, or of ones drawn as in training."""
+    phases = self.phases
+    settings = phases.config["prune"]
+    seed = phases.config["seed"] + stage
+    batch_size = settings["batch_size"]
+    draw: Callable[[int], Iterator[data.LabelledBatch]]
+    if batch_size is None:
+      draw = functools.partial(
+        classifier_pruning.balanced,
+        phases.source,
+        per_class=settings["per_class"],
+        seed=seed,
+        augment=phases.augment,
+      )
+    elif settings["saliency"]["kind"] == classifier_pruning.FIRST_ORDER:
+      return self._scores_after_steps(stage, model, structure)
+    else:
+      draw = functools.partial(itertools.islice, phases.batches(batch_size))
+    return classifier_pruning.score_entries(
+      settings,
+      model,
+      structure,
+      phases.image,
+      normalise=phases.normalise,
+      draw=draw,
+      seed=seed,
+    )
+
+  def _scores_after_steps(
+    self, stage: int, model: classifiers.Model, structure: structures.Structure
+  ) -> structures.Masks:
+    """First-order ProsPr, whose steps are a phase of their own (3.3.2)."""
+    phases = self.phases
+    settings = phases.config["prune"]
+    inner = settings["saliency"]
+    if inner["repeats"] != 1 or inner["cost_smoothing"] is not None:
+      raise ValueError(
+        "First-order ProsPr over batches of training is neither repeated nor"
+        " aware of costs: set prune.saliency.repeats to 1 and cost_smoothing"
+        " to None, or prune.batch_size to None."
+      )
+    num_steps = inner["num_steps"]
+    state = phases.phase(
+      f"inner_{stage}",
+      model,
+      num_steps=num_steps,
+      optimizer=classifier_pruning.inner_optimizer(
+        inner["learning_rate"], inner["momentum"]
+      ),
+      batch_size=settings["batch_size"],
+    )
+    batches = phases.batches(settings["batch_size"])
+    batches.set_state({"next": num_steps})
+    loss_fn = classifier_pruning.loss_of(settings, model, phases.normalise)
+    score = jax.jit(
+      lambda initial, trained, batch: prospr.trained_saliency(
+        loss_fn, initial, trained, batch, structure
+      )
+    )
+    masks = model.masks
+    initial, trained = (
+      classifiers.masked(params, masks)
+      for params in (model.params, state.params)
+    )
+    found: structures.Masks = score(initial, trained, next(batches))
     return found
 
   def _robust(

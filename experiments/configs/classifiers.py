@@ -48,11 +48,12 @@ def check(variant: str, variants: Any) -> None:
     raise ValueError(f"variant {variant!r} is not one of {[*variants]}")
 
 
-def base(dataset: str) -> config_dict.ConfigDict:
+def base(dataset: str, *, num_classes: int = 10) -> config_dict.ConfigDict:
   """Data and training of A.4.2, not locked.
 
   Args:
-    dataset: "cifar10" or "fashion_mnist".
+    dataset: "cifar10", "cifar100" or "fashion_mnist".
+    num_classes: of the data set.
   """
   config = config_dict.ConfigDict()
   config.seed = 0
@@ -60,7 +61,7 @@ def base(dataset: str) -> config_dict.ConfigDict:
     source=section(
       tfds=dataset,  # Read where there is no --data_dir.
       held_out=0,  # Last training images, for validation.
-      num_classes=10,
+      num_classes=num_classes,
     ),
     normalization=dataset,  # A name in `data.NORMALIZATIONS`.
     augment=("pad_crop", "flip"),  # Padding of 4; half are mirrored.
@@ -95,6 +96,65 @@ def base(dataset: str) -> config_dict.ConfigDict:
   return config
 
 
+def imagenet() -> config_dict.ConfigDict:
+  """Data and training of A.4.2 on ImageNet, not locked."""
+  config = base("imagenet", num_classes=1000)
+  config.data.source = section(
+    tfds="imagenet2012",  # Read where there is no --data_dir.
+    num_classes=1000,
+  )
+  config.data.augment = ("flip",)
+  config.data.crop = section(
+    resize_to=256,  # Tested on: the shorter edge, and in its middle
+    side=224,  # a square; trained on random windows of this size,
+    area=(0.08, 1.0),  # of this part of the image, which the
+    aspect=(3 / 4, 4 / 3),  # thesis does not give, and this shape.
+  )
+  config.data.batches.read_threads = 16
+  config.optimizer.weight_decay = 1e-4
+  config.optimizer.schedule.epochs = (30, 60, 90)
+  config.train.update(
+    num_epochs=100.0, checkpoint_every=5000, evaluate_every=5000
+  )
+  return config
+
+
+def as_in_3sp(config: config_dict.ConfigDict) -> None:
+  """The network and the schedule of A.1: 160 epochs, halved twice.
+
+  Args:
+    config: of `base`, changed in place, unlocked.
+  """
+  config.network = section(
+    kind="vgg19_3sp", num_classes=config.data.source.num_classes
+  )
+  config.train.num_epochs = 160.0
+  config.optimizer.schedule.update(epochs=(80, 120), factor=0.5)
+
+
+def many_batches(
+  method: str, *, num_batches: int, batch_size: int
+) -> config_dict.ConfigDict:
+  """Section `prune` where classes are too many for a balanced batch (3.4.2).
+
+  Batches are drawn as in training. ProsPr takes so many steps of first order;
+  other scores are averaged over so many batches.
+
+  Args:
+    method: a name in `AT_START`.
+    num_batches: steps, or batches.
+    batch_size: examples in each.
+  """
+  settings = prune_section(method)
+  settings.batch_size = batch_size
+  if method == "prospr":
+    settings.saliency.kind = "first_order_prospr"
+    settings.saliency.num_steps = num_batches
+  elif method in ("snip", "grasp"):
+    settings.saliency.repeats = num_batches
+  return settings
+
+
 def prune_section(
   method: str, *, structure: str = "weights"
 ) -> config_dict.ConfigDict:
@@ -117,7 +177,8 @@ def prune_section(
     reset="keep",  # Channels: or "rescale" or "reinitialise" (3.2.1).
     num_rounds=1,  # After training: prune, train, prune, ...
     rewind_epoch=0.0,  # Winning tickets go back to here.
-    per_class=10,  # Examples of each class in a batch (3.4.2).
+    per_class=10,  # Examples of each class in a batch (3.4.2), or
+    batch_size=config_dict.placeholder(int),  # as many, drawn as in training.
     temperature=200.0 if kind == "grasp" else 1.0,  # Divides logits.
     saliency=section(
       kind=kind,

@@ -360,7 +360,7 @@ def on_two_cores(
       pruned_fits.rounds = (4, 8, rounds)
     if fit.num_steps > 1000:  # Single images, from scratch.
       fit.num_steps = 1000
-      config.evaluate.update(num_images=3, signals_per_call=1)
+      config.evaluate.update(num_images=2, signals_per_call=1)
   return config
 
 

@@ -19,10 +19,11 @@ OVERRIDES = {
 
 
 def get_sweep() -> list[sweeps.Entry]:
-  """Every method without gates, from every seed."""
+  """Methods that prune in training, and dense ones, from every seed."""
   return sparse_comparison.entries(
     "celeba",
     suffix="_cpu",
+    pruned=("meta_sparse_inr", "random_pruning"),
     rounds=ROUNDS,
     gated_rounds=(),
     seeds=SEEDS,

@@ -19,6 +19,7 @@ def entries(
   data_set: str,
   *,
   suffix: str,
+  pruned: Sequence[str] = PRUNED,
   rounds: Sequence[int],
   gated_rounds: Sequence[int] | None = None,
   seeds: Sequence[int],
@@ -30,6 +31,7 @@ def entries(
   Args:
     data_set: a launcher that has a config for each of the methods.
     suffix: of the configs, "" or "_cpu".
+    pruned: of the methods that go through all levels in a run.
     rounds: levels, as rounds of pruning 20 %.
     gated_rounds: those of methods with gates; None: the same, (): without.
     seeds: averaged.
@@ -39,7 +41,7 @@ def entries(
   folder = f"experiments/configs/{data_set}"
   gated_rounds = rounds if gated_rounds is None else gated_rounds
   levels: dict[str, Sequence[int | str]] = {
-    **dict.fromkeys(PRUNED, ("all",)),
+    **dict.fromkeys(pruned, ("all",)),
     **dict.fromkeys(DENSE, rounds),
     **dict.fromkeys(GATED, gated_rounds),
   }

@@ -1,0 +1,1 @@
+"""Configs of pruned classifiers on ImageNet."""
