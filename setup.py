@@ -37,6 +37,11 @@ CODECS = ["pillow-heif>=1.0"]
 PLOTS = ["matplotlib>=3.9"]
 # Clips as signals.
 VIDEO = ["av>=14"]
+# Speech and music, fields on the globe, volumes, meshes as signals.
+AUDIO = ["soundfile>=0.13"]
+CLIMATE = ["h5netcdf>=1.4", "h5py>=3.12", "xarray>=2024.10", "zarr>=3.0"]
+VOLUMES = ["h5py>=3.12", "nibabel>=5.3"]
+MESHES = ["libigl>=2.5", "scikit-image>=0.24", "trimesh>=4.5"]
 # A dozen photographs to try things on, inside scikit-image's wheel.
 PHOTOS = ["scikit-image>=0.24"]
 # Everything the tests and the linters use.
@@ -51,6 +56,10 @@ DEV = [
   *PLOTS,
   *PHOTOS,
   *VIDEO,
+  *AUDIO,
+  *CLIMATE,
+  *VOLUMES,
+  *MESHES,
 ]
 
 setuptools.setup(
@@ -78,6 +87,10 @@ setuptools.setup(
     "plots": PLOTS,
     "photos": PHOTOS,
     "video": VIDEO,
+    "audio": AUDIO,
+    "climate": CLIMATE,
+    "volumes": VOLUMES,
+    "meshes": MESHES,
     "dev": DEV,
   },
   entry_points={"console_scripts": ["inrjax = inrjax.cli:main"]},

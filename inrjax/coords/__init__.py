@@ -1,5 +1,6 @@
 """From signals to contexts: grids, patches, and the points a step sees."""
 
+from inrjax.coords.audio import COINPP_RANGE, ECOP_RANGE, audio_context
 from inrjax.coords.grid import grid as coordinate_grid
 from inrjax.coords.images import image_context
 from inrjax.coords.patches import (
@@ -8,6 +9,14 @@ from inrjax.coords.patches import (
   pad_to_multiple,
   to_patches,
 )
+from inrjax.coords.patches_nd import block_counts, from_blocks, to_blocks
+from inrjax.coords.rays import (
+  OPENCV,
+  OPENGL,
+  camera_rays,
+  check_rigid,
+  view_context,
+)
 from inrjax.coords.select import (
   Select,
   full_context,
@@ -15,20 +24,49 @@ from inrjax.coords.select import (
   top_error,
   top_gradient_norm,
 )
+from inrjax.coords.sphere import (
+  MaskedContext,
+  equal_angles,
+  masked_mean_squared_error,
+  masked_sphere_context,
+  restore,
+  sphere_context,
+  unit_vectors,
+)
 from inrjax.coords.video import frame_context, voxel_context
+from inrjax.coords.volume import volume_context
 
 __all__ = [
+  "COINPP_RANGE",
+  "ECOP_RANGE",
+  "OPENCV",
+  "OPENGL",
+  "MaskedContext",
   "Select",
+  "audio_context",
+  "block_counts",
+  "camera_rays",
+  "check_rigid",
   "coordinate_grid",
+  "equal_angles",
   "frame_context",
+  "from_blocks",
   "from_patches",
   "full_context",
   "grid_shape",
   "image_context",
+  "masked_mean_squared_error",
+  "masked_sphere_context",
   "pad_to_multiple",
   "random_points",
+  "restore",
+  "sphere_context",
+  "to_blocks",
   "to_patches",
   "top_error",
   "top_gradient_norm",
+  "unit_vectors",
+  "view_context",
+  "volume_context",
   "voxel_context",
 ]

@@ -4,6 +4,13 @@ Everything here runs on the host. A codec reaches this package as callables
 (`ImageCodec`) or as measurements made outside, never by import.
 """
 
+from inrjax.evaluate.audio_codecs import (
+  AudioCodec,
+  audio_curve,
+  flac,
+  mp3,
+  opus,
+)
 from inrjax.evaluate.baselines import (
   curve_at_rates,
   curve_at_settings,
@@ -54,6 +61,7 @@ from inrjax.evaluate.overhead import (
   split_webp,
 )
 from inrjax.evaluate.plots import rate_distortion_figure, side_by_side
+from inrjax.evaluate.programs import MissingProgramError, ProgramError
 from inrjax.evaluate.rate_distortion import (
   Curve,
   Measurement,
@@ -66,22 +74,33 @@ from inrjax.evaluate.rate_distortion import (
   measure,
 )
 from inrjax.evaluate.search import Encoded, Trials, at_rate, sweep
+from inrjax.evaluate.signal_errors import (
+  SignalErrors,
+  intersection_over_union,
+  signal_to_noise,
+  voxel_accuracy,
+)
 from inrjax.evaluate.tables import markdown, plain, point_table, rate_table
 
 __all__ = [
+  "AudioCodec",
   "Curve",
   "Encoded",
   "ImageCodec",
   "LearnedCodec",
   "Measurement",
+  "MissingProgramError",
   "NoOverlapError",
+  "ProgramError",
   "Rate",
   "RatePoint",
+  "SignalErrors",
   "Split",
   "Trials",
   "aggregate",
   "as_uint8",
   "at_rate",
+  "audio_curve",
   "average",
   "avif",
   "bd_psnr",
@@ -93,17 +112,21 @@ __all__ = [
   "curve_from_arrays",
   "curve_to_json",
   "curves_from_json",
+  "flac",
   "front",
   "header_stripped",
   "hevc",
   "interpolate",
+  "intersection_over_union",
   "jpeg",
   "jpeg2000",
   "markdown",
   "mean_psnr",
   "measure",
   "measure_codec",
+  "mp3",
   "mse",
+  "opus",
   "plain",
   "point_table",
   "psnr",
@@ -115,12 +138,14 @@ __all__ = [
   "read_curves",
   "read_images",
   "side_by_side",
+  "signal_to_noise",
   "split_isobmff",
   "split_jpeg",
   "split_jpeg2000",
   "split_webp",
   "ssim",
   "sweep",
+  "voxel_accuracy",
   "webp",
   "write_curve",
 ]
