@@ -19,6 +19,7 @@ if TYPE_CHECKING:
   from inrjax.codec.coin import CoinCodec
   from inrjax.codec.coin_spec import CoinSpec
   from inrjax.codec.fitting import fit_codec, fit_fixed_width_codec
+  from inrjax.codec.hyperprior_codec import HyperpriorCodec
   from inrjax.codec.image_codec import EFFORTS, ImageCodec
   from inrjax.codec.loading import load, pretrained_models
   from inrjax.codec.sparse_inr import SparseCodec, fit_sparse_codec
@@ -31,6 +32,7 @@ __all__ = [
   "CoinCodec",
   "CoinSpec",
   "CorruptBitstreamError",
+  "HyperpriorCodec",
   "ImageCodec",
   "ModulatedSpec",
   "RateParts",
@@ -49,6 +51,7 @@ _HOMES = {
   "CoinCodec": "coin",
   "CoinSpec": "coin_spec",
   "EFFORTS": "image_codec",
+  "HyperpriorCodec": "hyperprior_codec",
   "ImageCodec": "image_codec",
   "ModulatedSpec": "spec",
   "RateParts": "base",
