@@ -4,9 +4,10 @@ Every section is unpacked into the keyword arguments of one constructor, so a
 setting that nothing reads is an error and not a dead knob.
 """
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -45,6 +46,21 @@ _SCORES = {"magnitude": pruning.magnitude, "chance": pruning.chance}
 _ON_NONFINITE = {"stop": lambda: train.stop, "restore": train.RestoreLastGood}
 
 
+class ConfigError(ValueError):
+  """A setting has a value that its reader refuses."""
+
+
+@contextlib.contextmanager
+def _of_config() -> Iterator[None]:
+  """What a constructor refuses is wrong in the config."""
+  try:
+    yield
+  except ConfigError:
+    raise
+  except ValueError as error:
+    raise ConfigError(str(error)) from error
+
+
 class Problem(NamedTuple):
   """What the training loop is given.
 
@@ -75,6 +91,7 @@ def choose(options: Mapping[str, Any], name: str, what: str) -> Any:
   return options[name]
 
 
+@_of_config()
 def make_as_context(
   side: int, *, channels: int, tiled: bool, low: float, high: float
 ) -> Any:
@@ -106,6 +123,7 @@ def make_network(config: Section) -> siren.SirenConfig:
   return siren.SirenConfig(**config["network"])
 
 
+@_of_config()
 def make_any_network(
   config: Section,
 ) -> siren.SirenConfig | fourier.FourierConfig:
@@ -144,6 +162,7 @@ def make_gates(config: Section) -> method_lib.Gates | None:
   )
 
 
+@_of_config()
 def make_method(config: Section) -> method_lib.Method:
   """The meta-learning method in training."""
   inner = config["inner"]
@@ -189,6 +208,7 @@ def _features(
   return method.network.features(method.partition.join(shared, fast), coords)
 
 
+@_of_config()
 def make_objective(
   config: Section, method: method_lib.Method
 ) -> objectives.Objective:
@@ -225,6 +245,7 @@ def make_schedule(config: Section) -> pruning.Schedule | None:
   return pruning.Schedule(**prune)
 
 
+@_of_config()
 def milestones(config: Section) -> tuple[int, ...]:
   """Steps whose checkpoints are evaluated: ends of levels of sparsity.
 
@@ -259,6 +280,7 @@ def milestones(config: Section) -> tuple[int, ...]:
   return steps
 
 
+@_of_config()
 def exported_step(config: Section) -> int | None:
   """The step whose checkpoint is exported: the end of a level of sparsity.
 
@@ -280,6 +302,7 @@ def exported_step(config: Section) -> int | None:
   return ends[rounds]
 
 
+@_of_config()
 def make_problem(config: Section, method: method_lib.Method) -> Problem:
   """Objective, optimiser and initial state (sections `gates`, `outer`).
 
@@ -320,6 +343,7 @@ def make_problem(config: Section, method: method_lib.Method) -> Problem:
   return Problem(objective, optimizer, state)
 
 
+@_of_config()
 def with_principal_start(
   config: Section, problem: Problem, signals: np.ndarray
 ) -> Problem:
@@ -352,6 +376,7 @@ def with_principal_start(
   return problem._replace(state=state)
 
 
+@_of_config()
 def on_nonfinite(name: str) -> train.OnNonFinite:
   """What to do about a loss that is not finite, by its name in configs."""
   return choose(_ON_NONFINITE, name, "train.on_nonfinite")()
