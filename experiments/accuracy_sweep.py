@@ -6,7 +6,9 @@
 A sweep is data, as in `experiments.sweep`. Of pruned networks `table.md` has a
 row for each method and a column for each sparsity (tables 3.1, 3.4, A.2 to A.4
 of Alizadeh's thesis), and `accuracy_*.png` draw accuracy over what is left; of
-quantised ones the columns are (weight, activation) bits (tables 4.1, 4.2).
+quantised ones the columns are (weight, activation) bits (tables 4.1, 4.2). Of
+segmentations it is the mean IoU instead of the accuracy (tables A.6, A.7), and
+active learning is drawn over time and labels (figures 3.7, A.1).
 """
 
 import collections
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 from absl import app, flags
 
-from experiments import sweep, sweeps
+from experiments import active_learning, sweep, sweeps
 from experiments.configs import classifiers
 from inrjax import evaluate
 from inrjax.evaluate import files
@@ -91,6 +93,28 @@ def quantization_entries(
   return found
 
 
+def learning_entries(
+  config: str, *, methods: Sequence[str], seeds: Sequence[int]
+) -> list[sweeps.Entry]:
+  """Active learning by networks and seeds.
+
+  Args:
+    config: its folder and name below `experiments/configs`.
+    methods: variants of the config.
+    seeds: averaged.
+  """
+  return [
+    sweeps.Entry(
+      name=f"{method}/{_WHOLE}/seed{seed}",
+      launcher="experiments.active_learning",
+      config=f"experiments/configs/{config}.py:{method}",
+      overrides={"seed": seed},
+    )
+    for seed in seeds
+    for method in methods
+  ]
+
+
 def _entry(
   launcher: str,
   config: str,
@@ -108,7 +132,7 @@ def _entry(
 
 
 def accuracies(results: Results) -> dict[str, dict[str, list[float]]]:
-  """Accuracies in per cent by method and column, one for each seed.
+  """Accuracies (or mean IoU) in per cent by method and column, for each seed.
 
   Args:
     results: records of `experiments.classify` by the entries' names.
@@ -123,7 +147,7 @@ def accuracies(results: Results) -> dict[str, dict[str, list[float]]]:
     method, setting, _ = name.split("/")
     if "grids" not in result:
       column = f"{100 * float(setting):.1f} %"
-      found[method][column].append(100 * result["accuracy"])
+      found[method][column].append(100 * _score(result))
       continue
     row = method if setting == _WHOLE else f"{method} @ ({setting})"
     found[row][_FULL].append(100 * result["accuracy"])
@@ -131,6 +155,15 @@ def accuracies(results: Results) -> dict[str, dict[str, list[float]]]:
       bits = f"({grid['weight_bits']}, {grid['activation_bits']})"
       found[row][bits].append(100 * grid["accuracy"])
   return {method: dict(columns) for method, columns in found.items()}
+
+
+def _score(result: Mapping[str, Any]) -> float:
+  return float(result.get("iou", result["accuracy"]))
+
+
+def _name(results: Results) -> str:
+  masks = any("iou" in result for result in results.values())
+  return "mean IoU" if masks else "accuracy"
 
 
 def rows(results: Results) -> list[list[str]]:
@@ -155,13 +188,14 @@ def size_rows(results: Results) -> list[list[str]]:
   groups = collections.defaultdict(list)
   for name, result in results.items():
     groups[tuple(name.split("/")[:2])].append(result)
-  table = [["method", "setting", "accuracy", "parameters left", "FLOPs left"]]
+  titles = ["method", "setting", _name(results)]
+  table = [[*titles, "parameters left", "FLOPs left"]]
   for (method, setting), group in groups.items():
     parts = [
       np.mean([one[f"{what}_left"] / one[what] for one in group])
       for what in ("parameters", "flops")
     ]
-    accuracy = np.mean([100 * one["accuracy"] for one in group])
+    accuracy = np.mean([100 * _score(one) for one in group])
     table.append(
       [
         method,
@@ -194,7 +228,7 @@ def accuracy_figure(
   for name, one in results.items():
     method, setting, _ = name.split("/")
     left = 100 * one[f"{over}_left"] / one[over]
-    groups[method][setting].append((left, 100 * one["accuracy"]))
+    groups[method][setting].append((left, 100 * _score(one)))
   figure = Figure(figsize=(6, 4), layout="constrained")
   backend_agg.FigureCanvasAgg(figure)
   axes = figure.add_subplot()
@@ -207,7 +241,9 @@ def accuracy_figure(
     axes.errorbar(x, y, deviation, label=method, marker="o", markersize=3)
   axes.set_xscale("log")
   axes.invert_xaxis()
-  axes.set(xlabel=f"{over} left (%)", ylabel="test accuracy (%)", title=title)
+  axes.set(
+    xlabel=f"{over} left (%)", ylabel=f"test {_name(results)} (%)", title=title
+  )
   axes.legend()
   with files.replacing(path) as place:
     figure.savefig(place)
@@ -215,12 +251,16 @@ def accuracy_figure(
 
 def write(results: Results, workdir: pathlib.Path, *, title: str) -> None:
   """Writes `table.md`, and figures of what is left by pruning."""
-  tables = {"Test accuracy (%)": rows(results), "Size": size_rows(results)}
+  title_of_scores = f"Test {_name(results)} (%)"
+  tables = {title_of_scores: rows(results), "Size": size_rows(results)}
   text = "\n".join(
     f"## {name}\n\n{evaluate.markdown(table)}" for name, table in tables.items()
   )
   with files.replacing(workdir / "table.md") as path:
     path.write_text(text)
+  learned = {name: one for name, one in results.items() if "rounds" in one}
+  for over in ("seconds", "num_labelled") if learned else ():
+    active_learning.figure(workdir / f"accuracy_{over}.png", learned, over=over)
   if any("grids" not in one for one in results.values()):
     for over in ("parameters", "flops"):
       accuracy_figure(

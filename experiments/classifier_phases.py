@@ -15,7 +15,11 @@ from inrjax import data, train
 from inrjax.networks import blocks
 from inrjax.train import parallel
 
-_AUGMENTATIONS = {"pad_crop": data.PadCrop(), "flip": data.flip}
+_AUGMENTATIONS = {
+  "pad_crop": data.PadCrop(),
+  "flip": data.flip,
+  "transpose": data.transpose,
+}
 
 
 @dataclasses.dataclass(frozen=True)

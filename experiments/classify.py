@@ -88,6 +88,14 @@ class Run:
       model, grids = self._robust(model)
     return Finished(model, whole, kept, grids)
 
+  def prune(
+    self, model: classifiers.Model
+  ) -> tuple[classifiers.Model, dict[str, Any]]:
+    """A model pruned as it is by section `prune`, not trained; its masks."""
+    structure = self._structure(model)
+    kept = self._kept(1, model, structure)
+    return self._cut(model, structure, kept), kept
+
   def measure(self) -> dict[str, Any]:
     """Writes and returns accuracy, size and what grids of bits leave of it."""
     phases, done = self.phases, self.finished
@@ -165,9 +173,7 @@ class Run:
   def _pruned_at_start(
     self, model: classifiers.Model
   ) -> tuple[classifiers.Model, dict[str, Any]]:
-    structure = self._structure(model)
-    kept = self._kept(1, model, structure)
-    pruned = self._cut(model, structure, kept)
+    pruned, kept = self.prune(model)
     return self._after(pruned, "pruned"), kept
 
   def _pruned_in_rounds(
@@ -365,17 +371,36 @@ def _trained(
   return model._replace(params=state.params, state=state.carry.state)
 
 
-def main(load: Load) -> None:
+# What a launcher does with phases and the modes it is asked for.
+Finish = Callable[[classifier_phases.Phases, Sequence[str]], None]
+
+
+def train_and_measure(
+  phases: classifier_phases.Phases, modes: Sequence[str]
+) -> None:
+  """Goes through a config's phases, and prints what came of them."""
+  run = Run(phases)
+  whole = run.finished.whole
+  if "evaluate" in modes:
+    print(json.dumps(run.measure(), indent=2))
+  else:
+    print(f"Trained, of {whole.parameters:,} parameters before pruning.")
+
+
+def main(load: Load, finish: Finish = train_and_measure) -> None:
   """Runs a launcher from the command line.
 
   Args:
     load: where its examples come from.
+    finish: what is done with them.
   """
   flags.mark_flag_as_required("config")
-  app.run(lambda argv: _main(argv, load), flags_parser=launch.parse)
+  app.run(lambda argv: _main(argv, load, finish), flags_parser=launch.parse)
 
 
-def _main(argv: Sequence[str], load: Load) -> None:
+def _main(
+  argv: Sequence[str], load: Load, finish: Finish = train_and_measure
+) -> None:
   if flags.FLAGS.distributed:
     raise app.UsageError(
       "Classifiers are trained on one host: --distributed is for the other "
@@ -389,19 +414,13 @@ def _main(argv: Sequence[str], load: Load) -> None:
   load_split = functools.partial(
     load, data_dir=data_dir, **config["data"]["source"]
   )
-  run = Run(
-    classifier_phases.Phases(
-      config,
-      workdir,
-      functools.lru_cache(load_split),
-      may_train="train" in modes,
-    )
+  phases = classifier_phases.Phases(
+    config,
+    workdir,
+    functools.lru_cache(load_split),
+    may_train="train" in modes,
   )
   try:
-    whole = run.finished.whole
-    if "evaluate" in modes:
-      print(json.dumps(run.measure(), indent=2))
-    else:
-      print(f"Trained, of {whole.parameters:,} parameters before pruning.")
+    finish(phases, modes)
   except (data.ImageError, train.CheckpointError, ImportError) as error:
     raise SystemExit(f"{type(error).__name__}: {error}") from error

@@ -52,7 +52,7 @@ def base(dataset: str, *, num_classes: int = 10) -> config_dict.ConfigDict:
   """Data and training of A.4.2, not locked.
 
   Args:
-    dataset: "cifar10", "cifar100" or "fashion_mnist".
+    dataset: its name in `data.NORMALIZATIONS`, and in TFDS.
     num_classes: of the data set.
   """
   config = config_dict.ConfigDict()

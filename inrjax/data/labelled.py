@@ -9,7 +9,7 @@ import concurrent.futures
 import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ class LabelledBatch(NamedTuple):
 
   Attributes:
     images: `[B, H, W, C]` uint8.
-    labels: `[B]` int32.
+    labels: `[B]` int32, or `[B, H, W]` where every pixel has a class.
   """
 
   images: Any
@@ -33,11 +33,11 @@ class LabelledBatch(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Labelled:
-  """A source of images and the class of each.
+  """A source of images and the class of each, or of each pixel.
 
   Attributes:
     images: the images, by random access.
-    labels: `[n]` integers in `[0, num_classes)`.
+    labels: `[n]` integers in `[0, num_classes)`, or `[n, H, W]` of pixels.
     num_classes: at least 2.
   """
 
@@ -51,12 +51,18 @@ class Labelled:
         f"num_classes must be at least 2, got {self.num_classes}."
       )
     labels = np.asarray(self.labels)
-    if labels.shape != (len(self.images),):
+    if labels.ndim not in (1, 3) or len(labels) != len(self.images):
       raise ValueError(
-        f"{len(self.images)} images need as many labels, got {labels.shape}."
+        f"{len(self.images)} images need as many labels [n], or masks"
+        f" [n, H, W], got {labels.shape}."
       )
     if not np.issubdtype(labels.dtype, np.integer):
       raise ValueError(f"Labels must be integers, got {labels.dtype}.")
+    if labels.ndim > 1 and self.num_classes > 256:
+      raise ValueError(
+        f"Masks have at most 256 classes, as they are augmented with 8-bit"
+        f" images; got {self.num_classes}."
+      )
     check_labels(labels, self.num_classes)
     object.__setattr__(self, "labels", labels.astype(np.int32))
 
@@ -74,18 +80,25 @@ class Labelled:
     self,
     indices: np.ndarray,
     executor: concurrent.futures.Executor | None = None,
+    *,
+    crop: Callable[[int, np.ndarray], np.ndarray] | None = None,
   ) -> LabelledBatch:
     """The examples at these indices as one batch.
 
     Args:
       indices: `[B]`.
       executor: threads to decode in; None decodes one after the other.
+      crop: changes an image, given its place in the batch.
 
     Raises:
       ValueError: if the images differ in shape.
     """
-    get = self.images.__getitem__
-    places = [int(i) for i in indices]
+
+    def get(place: int) -> np.ndarray:
+      image = self.images[int(indices[place])]
+      return image if crop is None else crop(place, image)
+
+    places = range(len(indices))
     found = list(executor.map(get, places) if executor else map(get, places))
     shapes = {image.shape for image in found}
     if len(shapes) > 1:
@@ -116,11 +129,11 @@ def check_labels(labels: np.ndarray, num_classes: int) -> None:
   Raises:
     ValueError: for one outside `[0, num_classes)`, naming it and its place.
   """
-  wrong = np.flatnonzero((labels < 0) | (labels >= num_classes))
-  if wrong.size:
+  wrong = np.argwhere((labels < 0) | (labels >= num_classes))
+  if len(wrong):
     raise ValueError(
-      f"Label {labels[wrong[0]]} of example {wrong[0]} (and of"
-      f" {wrong.size - 1} more) is outside the {num_classes} classes 0 to"
+      f"Label {labels[tuple(wrong[0])]} of example {wrong[0][0]} (and of"
+      f" {len(wrong) - 1} more) is outside the {num_classes} classes 0 to"
       f" {num_classes - 1}: set num_classes, or number the classes from 0."
     )
 
@@ -163,40 +176,90 @@ def labelled_npz(
 
 
 def labelled_folder(
-  root: str | os.PathLike[str], split: str, *, channels: int = 3
+  root: str | os.PathLike[str],
+  split: str,
+  *,
+  channels: int = 3,
+  annotations: str = "val_annotations.txt",
 ) -> Labelled:
   """Images in a folder for each class, as ImageNet comes.
 
   Classes are the names of the innermost folders but one called `images` (as in
   Tiny-ImageNet), sorted; all splits together name them, so a class has the same
-  number in each.
+  number in each. Images that lie in no such folder have no class, unless a list
+  beside them says so, as for the held-out images of Tiny-ImageNet.
 
   Args:
     root: the folder, split as `splits.split_files` says.
     split: "train", "validation" or "test".
     channels: 1 for grey or 3 for RGB.
+    annotations: name of such a list, with a file's name and a class at the
+      start of each line. It may lie one folder above the images.
 
   Raises:
-    ImageError: if there is nothing to read.
+    ImageError: if there is nothing to read, or an image of the split has no
+      class.
     ValueError: if there are fewer than two classes.
   """
-  names = sorted(
-    {_class_of(p) for s in _SPLITS for p in splits.split_files(root, s)}
-  )
+  folder = pathlib.Path(root)
+  class_of = _Classes(folder, annotations)
+  everything = (p for s in _SPLITS for p in splits.split_files(folder, s))
+  names = sorted({name for name in map(class_of, everything) if name})
   source = sources.ImageFiles(
-    splits.split_files(root, split), channels=channels
+    splits.split_files(folder, split), channels=channels
   )
-  numbers = {name: i for i, name in enumerate(names)}
-  labels = np.array([numbers[_class_of(p)] for p in source.paths], np.int32)
+  found = [class_of(path) for path in source.paths]
+  if None in found:
+    raise images_lib.ImageError(
+      f"{source.paths[found.index(None)]} is in no class's folder, nor in a"
+      f" list {annotations} (and {found.count(None) - 1} more): the split"
+      f" {split!r} needs a folder for each class."
+    )
+  numbers: dict[str | None, int] = {name: i for i, name in enumerate(names)}
+  labels = np.array([numbers[name] for name in found], np.int32)
   return Labelled(source, labels, len(names))
 
 
 _SPLITS = ("train", "validation", "test")
 
 
-def _class_of(path: pathlib.Path) -> str:
-  folder = path.parent
-  return folder.parent.name if folder.name == "images" else folder.name
+class _Classes:
+  """The class of a file, None where nothing says it."""
+
+  def __init__(self, root: pathlib.Path, annotations: str):
+    # Below `train` and its like there is one folder more than the classes'.
+    self._depth = len(root.parts) + (root / "train").is_dir()
+    self._annotations = annotations
+    self._lists: dict[pathlib.Path, dict[str, str]] = {}
+
+  def __call__(self, path: pathlib.Path) -> str | None:
+    folder = path.parent
+    if folder.name == "images":
+      folder = folder.parent
+    listed = self._listed(folder).get(path.name)
+    if listed is not None:
+      return listed
+    return folder.name if len(folder.parts) > self._depth else None
+
+  def _listed(self, folder: pathlib.Path) -> dict[str, str]:
+    if folder not in self._lists:
+      path = folder / self._annotations
+      self._lists[folder] = _read_list(path) if path.is_file() else {}
+    return self._lists[folder]
+
+
+def _read_list(path: pathlib.Path) -> dict[str, str]:
+  try:
+    lines = path.read_text(encoding="utf-8").splitlines()
+  except (OSError, UnicodeDecodeError) as error:
+    raise images_lib.ImageError(f"Cannot read {path}: {error}") from error
+  rows = [line.split() for line in lines if line.strip()]
+  for row in rows:
+    if len(row) < 2:
+      raise images_lib.ImageError(
+        f"{path}: {' '.join(row)!r} is not a file's name and its class."
+      )
+  return {row[0]: row[1] for row in rows}
 
 
 def labelled_tfds(
@@ -271,7 +334,7 @@ class Normalization(NamedTuple):
     return (images.astype(np.float32) / np.float32(255) - mean) / deviation
 
 
-# Of the whole training sets.
+# Of the whole training sets; "grey" serves where nobody has measured one.
 NORMALIZATIONS: Mapping[str, Normalization] = MappingProxyType(
   {
     "cifar10": Normalization(
@@ -280,7 +343,10 @@ NORMALIZATIONS: Mapping[str, Normalization] = MappingProxyType(
     "cifar100": Normalization(
       (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)
     ),
+    # The five training images of the data pack.
+    "em_membrane": Normalization((0.4994,), (0.1703,)),
     "fashion_mnist": Normalization((0.2860,), (0.3530,)),
+    "grey": Normalization((0.5,), (0.25,)),
     "imagenet": Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "tiny_imagenet": Normalization(
       (0.4802, 0.4481, 0.3975), (0.2770, 0.2691, 0.2821)

@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,10 @@ from inrjax.types import Array
 
 # What a seed is used for. A seed that ends in zeros is one without them, so
 # none of these is 0.
-_ORDER, _AUGMENT, _BALANCED = 1, 2, 3
+_ORDER, _AUGMENT, _BALANCED, _CROP = 1, 2, 3, 4
+
+# (generator, image [h, w, C]) -> image of a shape that all have in common.
+Crop = Callable[[np.random.Generator, np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +62,7 @@ class LabelledBatches:
     *,
     batch_size: int,
     seed: int,
+    crop: Crop | None = None,
     augment: Sequence[augment_lib.Augmentation] = (),
     shard_index: int = 0,
     shard_count: int = 1,
@@ -70,7 +74,9 @@ class LabelledBatches:
       source: the examples, at least one.
       batch_size: over all hosts.
       seed: of the order and the augmentations, at least 0.
-      augment: applied in order.
+      crop: brings each image to one shape, such as `RandomResizedCrop`; None
+        for images that have one.
+      augment: applied to the batch, in order; to masks of pixels as well.
       shard_index: this host.
       shard_count: number of hosts.
       read_threads: threads that decode a batch; 0 for none.
@@ -87,11 +93,17 @@ class LabelledBatches:
       raise ValueError(
         f"shard_index must be in [0, {shard_count}), got {shard_index}."
       )
+    if crop is not None and source.labels.ndim > 1:
+      raise ValueError(
+        "crop changes images alone, and every pixel of these has a class; bring"
+        " images and masks to one size in their source."
+      )
     if not len(source):
       raise ValueError("The source has no examples.")
     self._source = source
     self._batch_size = batch_size
     self._seed = seed
+    self._crop = crop
     self._augment = tuple(augment)
     self._shard = (shard_index, shard_count)
     self._pool = (
@@ -110,15 +122,12 @@ class LabelledBatches:
     size = self._batch_size // count
     first = self._next * self._batch_size + index * size
     chosen = self._at(np.arange(first, first + size))
-    batch = self._source.read(chosen, self._pool)
+    batch = self._source.read(chosen, self._pool, crop=self._crop_from(first))
     rng = np.random.default_rng(
       (self._seed, _AUGMENT, self._next, index, count)
     )
-    images = batch.images
-    for change in self._augment:
-      images = change(rng, images)
     self._next += 1
-    return batch._replace(images=images)
+    return _augmented(rng, batch, self._augment)
 
   def get_state(self) -> dict[str, Any]:
     """Batches given so far."""
@@ -127,6 +136,17 @@ class LabelledBatches:
   def set_state(self, state: dict[str, Any]) -> None:
     """Goes to where `get_state` was called."""
     self._next = int(state["next"])
+
+  def _crop_from(
+    self, first: int
+  ) -> Callable[[int, np.ndarray], np.ndarray] | None:
+    """Crops an example by its place in the endless order, whoever reads it."""
+    crop = self._crop
+    if crop is None:
+      return None
+    return lambda i, image: crop(
+      np.random.default_rng((self._seed, _CROP, first + i)), image
+    )
 
   def _at(self, places: np.ndarray) -> np.ndarray:
     """Indices at places of the endless order."""
@@ -144,6 +164,24 @@ class LabelledBatches:
       rng = np.random.default_rng((self._seed, _ORDER, epoch))
       self._orders[epoch] = rng.permutation(len(self._source))
     return self._orders[epoch]
+
+
+def _augmented(
+  rng: np.random.Generator,
+  batch: labelled.LabelledBatch,
+  augment: Sequence[augment_lib.Augmentation],
+) -> labelled.LabelledBatch:
+  """Augmented images; masks of pixels go along as one more channel."""
+  images, labels = batch
+  masks = labels.ndim > 1
+  if masks:
+    extra = labels[..., None].astype(images.dtype)
+    images = np.concatenate([images, extra], axis=-1)
+  for change in augment:
+    images = change(rng, images)
+  if masks:
+    images, labels = images[..., :-1], images[..., -1].astype(labels.dtype)
+  return labelled.LabelledBatch(images, labels)
 
 
 def in_order(
@@ -181,8 +219,14 @@ def balanced_batches(
     `[num_batches, per_class * num_classes, ...]` images and labels.
 
   Raises:
-    ValueError: for counts out of range, or a class without an example.
+    ValueError: for counts out of range, a class without an example, or
+      labels of pixels, which no choice of images balances.
   """
+  if source.labels.ndim != 1:
+    raise ValueError(
+      "Batches cannot be balanced where every pixel has a class; draw them"
+      " with LabelledBatches."
+    )
   if per_class < 1 or num_batches < 1:
     raise ValueError(
       f"per_class and num_batches must be at least 1, got {per_class} and"
@@ -205,11 +249,7 @@ def balanced_batches(
   )
   batches = []
   for indices in chosen:
-    batch = source.read(indices)
-    images = batch.images
-    for change in augment:
-      images = change(rng, images)
-    batches.append(batch._replace(images=images))
+    batches.append(_augmented(rng, source.read(indices), augment))
   return labelled.LabelledBatch(
     *(np.stack(parts) for parts in zip(*batches, strict=True))
   )

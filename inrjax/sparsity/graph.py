@@ -296,6 +296,16 @@ def _axes(
   return tuple(axes)
 
 
+def _alone(axes: Sequence[ParamAxis]) -> np.ndarray:
+  """Entries that some axis holds alone, whose labels operations may drop.
+
+  An axis of size 1 has nothing to tell apart: flattened with pixels or put
+  beside other channels, its position becomes a `FIXED` one.
+  """
+  held = (np.unique(axis.entries) for axis in axes)
+  return np.array([ids[0] for ids in held if len(ids) == 1], int)
+
+
 def check_pruned(
   apply: Apply,
   params: PyTree,
@@ -304,6 +314,9 @@ def check_pruned(
   axes: Sequence[ParamAxis],
 ) -> None:
   """Checks that a smaller network still combines the channels that it should.
+
+  A channel that a layer is left with alone counts as a position that is none:
+  where it goes, only sizes are checked.
 
   Args:
     apply: runs at the widths of its parameters.
@@ -326,10 +339,13 @@ def check_pruned(
     ) from error
   leaves = _Leaves(params, state)
   leaves.labels = [list(plain(array.shape)) for array in leaves.arrays]
+  alone = _alone(axes)
   for axis in axes:
     i = leaves.names.index((axis.tree, axis.path))
     if len(axis.entries) > 1:
-      leaves.labels[i][axis.axis] = axis.entries
+      leaves.labels[i][axis.axis] = np.where(
+        np.isin(axis.entries, alone), FIXED, axis.entries
+      )
   ids = GivenIdentities()
   arguments = [*leaves.traced(), *(_input(value) for value in values)]
   results = primitives.follow(ids, closed.jaxpr, closed.consts, arguments)

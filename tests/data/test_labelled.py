@@ -76,6 +76,33 @@ def test_folders_are_classes_and_number_alike_in_every_split(
       assert found.images[i][0, 0, 0] == 10 * label
 
 
+def test_tiny_imagenets_held_out_images_are_listed(
+  tmp_path: pathlib.Path,
+) -> None:
+  def write(path: pathlib.Path, value: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((4, 4, 3), value, np.uint8)).save(path)
+
+  for value, name in enumerate(("n01", "n02", "n03")):
+    write(tmp_path / f"train/{name}/images/{name}_0.png", 10 * value)
+    write(tmp_path / f"val/images/val_{value}.png", 10 * value)
+  write(tmp_path / "test/images/test_0.png", 0)
+  rows = [f"val_{i}.png\tn0{i + 1}\t0\t0\t3\t3\n" for i in (2, 0, 1)]
+  listing = tmp_path / "val/val_annotations.txt"
+  listing.write_text("".join(rows), encoding="utf-8")
+  for split in ("train", "validation"):
+    found = data.labelled_folder(tmp_path, split)
+    # Fails if `val` or `test` becomes a class of its own.
+    assert found.num_classes == 3
+    for i, label in enumerate(found.labels):
+      assert found.images[i][0, 0, 0] == 10 * label
+  with pytest.raises(data.ImageError, match=r"test_0.png is in no class"):
+    data.labelled_folder(tmp_path, "test")
+  listing.write_text("val_0.png\n", encoding="utf-8")
+  with pytest.raises(data.ImageError, match="'val_0.png' is not a file's name"):
+    data.labelled_folder(tmp_path, "validation")
+
+
 def test_tfds_labels_are_read_without_decoding(monkeypatch) -> None:
   x = RNG.integers(0, 256, (5, 4, 4, 3), np.uint8)
   calls = []
@@ -144,6 +171,46 @@ def test_batches_resume_with_their_augmentations() -> None:
   np.testing.assert_array_equal(resumed.images, state[1].images)
   np.testing.assert_array_equal(resumed.labels, state[1].labels)
   assert next(make()).images.shape == (4, 6, 5, 1)
+
+
+def test_crops_belong_to_the_place_of_an_example() -> None:
+  # Images of many shapes; the first pixel of image i is i.
+  class Mixed:
+    def __len__(self) -> int:
+      return 6
+
+    def __getitem__(self, index: int) -> np.ndarray:
+      image = np.arange((4 + index) * 6, dtype=np.uint8).reshape(
+        4 + index, 6, 1
+      )
+      image[0, 0] = index
+      return image
+
+  def crop(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    left = rng.integers(4)
+    window = image[1:3, left : left + 3].copy()
+    window[0, 0] = image[0, 0]
+    return window
+
+  found = data.Labelled(Mixed(), np.arange(6) % 2, 2)
+  options = {"batch_size": 4, "seed": 1, "crop": crop}
+  alone = data.LabelledBatches(found, **options)
+  batches = [next(alone) for _ in range(6)]
+  # Fails if crops depend on threads, hosts, or how the batches were reached.
+  threaded = data.LabelledBatches(found, read_threads=2, **options)
+  threaded.set_state({"next": 4})
+  np.testing.assert_array_equal(next(threaded).images, batches[4].images)
+  hosts = [
+    data.LabelledBatches(found, shard_index=i, shard_count=2, **options)
+    for i in range(2)
+  ]
+  parts = np.concatenate([next(host).images for host in hosts])
+  np.testing.assert_array_equal(parts, batches[0].images)
+  # Fails if an example is cropped alike in every epoch.
+  zeros = [b.images[ids(b) == 0] for b in batches]
+  assert len({w.tobytes() for group in zeros for w in group}) > 1
+  for batch in batches:
+    np.testing.assert_array_equal(batch.labels, ids(batch) % 2)
 
 
 def test_pad_crop_is_a_window_of_the_padded_image() -> None:

@@ -18,8 +18,10 @@ from absl.testing import flagsaver
 import experiments
 from experiments import (
   accuracy_sweep,
+  active_learning,
   cifar10_pruning,
   cifar10_quantization,
+  cifar100_pruning,
   classifier_grids,
   classifier_phases,
   classifier_pruning,
@@ -27,6 +29,10 @@ from experiments import (
   classify,
   evaluation,
   fashion_mnist_pruning,
+  imagenet_pruning,
+  imagenet_quantization,
+  segmentation_pruning,
+  tiny_imagenet_pruning,
 )
 from experiments.configs import classifiers as settings_lib
 from inrjax import data
@@ -37,7 +43,12 @@ FOLDER = pathlib.Path(experiments.__file__).parent / "configs"
 LAUNCHERS = {
   "cifar10_pruning": cifar10_pruning,
   "cifar10_quantization": cifar10_quantization,
+  "cifar100_pruning": cifar100_pruning,
   "fashion_mnist_pruning": fashion_mnist_pruning,
+  "imagenet_pruning": imagenet_pruning,
+  "imagenet_quantization": imagenet_quantization,
+  "segmentation_pruning": segmentation_pruning,
+  "tiny_imagenet_pruning": tiny_imagenet_pruning,
 }
 FILES = sorted(
   path
@@ -152,12 +163,16 @@ def test_every_variant_builds_and_is_locked(path: pathlib.Path) -> None:
     with pytest.raises(AttributeError):
       config.evaluate.no_such_setting = 1
     classifiers.make_network(values["network"])
-    load = LAUNCHERS[path.parent.name].load
+    launcher = active_learning if "active" in values else None
+    load = (launcher or LAUNCHERS[path.parent.name]).load
     inspect.signature(load).bind("train", None, **values["data"]["source"])
     section = values.get("prune")
     if section is not None:
-      found = classifier_pruning.make_saliency(section["saliency"], dict)
-      assert found.num_batches in (0, 1, 4)
+      found = classifier_pruning.make_saliency(
+        section["saliency"], lambda: {"any": 1.0}
+      )
+      steps = section["saliency"].get("num_steps", 0)
+      assert found.num_batches in (0, 1, steps + 1)
     else:
       term = values["quantize"]["regularizer"]
       classifiers.make_term(term["kind"], term["weight"])

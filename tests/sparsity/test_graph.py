@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inrjax.networks import resnet, unet, vgg
-from inrjax.sparsity import cost, graph, structures
+from inrjax.sparsity import cost, graph, shrink, structures
 from tests.sparsity import user_networks
 
 IMAGES = jax.ShapeDtypeStruct((2, 8, 8, 3), jnp.float32)
@@ -279,3 +279,65 @@ def test_a_gate_on_a_channel_is_a_factor_of_what_reads_it():
 
   numeric = (by_hand(1.01) - by_hand(0.99)) / 0.02
   assert float(grad) == pytest.approx(float(numeric), rel=1e-2, abs=1e-3)
+
+
+def flattened(x, is_training):
+  """A channel that is every second input of what follows."""
+  x = hk.Conv2D(2, 3, name="conv")(x)
+  x = jax.nn.sigmoid(hk.BatchNorm(True, True, 0.9, name="norm")(x, is_training))
+  x = x.reshape(x.shape[0], -1)
+  scale = hk.get_parameter("scale", (x.shape[-1],), init=jnp.ones)
+  return hk.Linear(3, name="last")(x * scale[None])
+
+
+@pytest.mark.parametrize(
+  "forward",
+  [
+    flattened,
+    user_networks.sequence,
+    user_networks.mixed,
+    unet.unet(unet.UNetConfig(2, (4, 6))),
+    vgg.vgg(vgg.VggConfig(3, (1, 1), (4, 6), hidden=(8,), pooled_size=2)),
+  ],
+  ids=["flattened", "sequence", "mixed", "unet", "vgg"],
+)
+def test_layers_left_with_one_channel(forward):
+  # Fails if a lone channel, whose axis bears no label, is taken for none at
+  # all: flattened with pixels, or concatenated with other channels.
+  apply, _, params, state, images = user_networks.make(forward)
+  structure = graph.trace(apply, params, state, images, True)
+  chosen = {
+    name: np.arange(group.size) == 1 for name, group in structure.groups.items()
+  }
+  if forward is user_networks.mixed:
+    chosen["stem"][7] = True  # Of the halves, which share the stem's group.
+  small = shrink.shrink(apply, params, state, chosen, images, True)
+  for name in set(structure.groups) - {"stem"}:
+    w = small.params[name]["w"]
+    assert w.shape[-2 if name.endswith("expand") else -1] == 1
+  if forward is not flattened:
+    return
+
+  @jax.jit
+  def both(params, small_params):
+    masked = shrink.mask_params(structure, chosen, params)
+    return (
+      small.apply(small_params, small.state, images, True)[0],
+      apply(masked, state, images, True)[0],
+    )
+
+  small_out, masked_out = both(params, small.params)
+  np.testing.assert_allclose(small_out, masked_out, rtol=1e-5, atol=1e-5)
+
+
+def test_a_lone_channel_does_not_hide_a_fixed_width():
+  # Fails if nothing is checked where some layer has one channel.
+  def forward(x, is_training):
+    x = jax.nn.relu(hk.Linear(4, name="narrow")(x))
+    x = hk.Linear(6, name="wide")(x)
+    return hk.Linear(2, name="last")(x[..., :3])
+
+  apply, _, params, state, images = user_networks.make(forward)
+  chosen = {"narrow": np.arange(4) == 1, "wide": np.arange(6) > 0}
+  with pytest.raises(ValueError, match="fixes a width"):
+    shrink.shrink(apply, params, state, chosen, images, True)

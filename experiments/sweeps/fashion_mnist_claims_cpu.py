@@ -1,0 +1,38 @@
+"""ProsPr against the rest at 90 and 95 %, in an hour of one core.
+
+Single weights of a narrow VGG on Fashion-MNIST, with a saliency of one inner
+step for the effect of M (0 is snip, 3 is prospr). Beside
+`fashion_mnist_pruning_cpu` there is no 80 %, and nothing is validated.
+"""
+
+from experiments import accuracy_sweep, sweeps
+from experiments.configs import classifiers
+
+_SPARSITIES = (0.9, 0.95)
+_SEEDS = (0, 1, 2)
+
+
+def get_sweep() -> list[sweeps.Entry]:
+  """Methods by sparsities by seeds, the first seed first."""
+  entries = []
+  for seed in _SEEDS:
+    found = accuracy_sweep.pruning_entries(
+      "fashion_mnist_pruning",
+      "vgg_cpu",
+      methods=tuple(classifiers.PRUNING),
+      sparsities=_SPARSITIES,
+      seeds=(seed,),
+    )
+    found += [
+      e._replace(
+        name=e.name.replace("prospr/", "prospr_m1/"),
+        overrides={**e.overrides, "prune.saliency.num_steps": 1},
+      )
+      for e in found
+      if e.name.startswith("prospr/")
+    ]
+    entries += [
+      e._replace(overrides={**e.overrides, "evaluate.num_validation_images": 0})
+      for e in found
+    ]
+  return entries
