@@ -19,11 +19,11 @@ OVERRIDES = {
 
 
 def get_sweep() -> list[sweeps.Entry]:
-  """Methods that prune in training, and dense ones, from every seed."""
+  """Meta-SparseINR and dense networks, from every seed."""
   return sparse_comparison.entries(
     "celeba",
     suffix="_cpu",
-    pruned=("meta_sparse_inr", "random_pruning"),
+    pruned=("meta_sparse_inr",),
     rounds=ROUNDS,
     gated_rounds=(),
     seeds=SEEDS,
