@@ -51,7 +51,7 @@ class ConfigError(ValueError):
 
 
 @contextlib.contextmanager
-def _of_config() -> Iterator[None]:
+def of_config() -> Iterator[None]:
   """What a constructor refuses is wrong in the config."""
   try:
     yield
@@ -91,7 +91,7 @@ def choose(options: Mapping[str, Any], name: str, what: str) -> Any:
   return options[name]
 
 
-@_of_config()
+@of_config()
 def make_as_context(
   side: int, *, channels: int, tiled: bool, low: float, high: float
 ) -> Any:
@@ -123,7 +123,7 @@ def make_network(config: Section) -> siren.SirenConfig:
   return siren.SirenConfig(**config["network"])
 
 
-@_of_config()
+@of_config()
 def make_any_network(
   config: Section,
 ) -> siren.SirenConfig | fourier.FourierConfig:
@@ -162,7 +162,7 @@ def make_gates(config: Section) -> method_lib.Gates | None:
   )
 
 
-@_of_config()
+@of_config()
 def make_method(config: Section) -> method_lib.Method:
   """The meta-learning method in training."""
   inner = config["inner"]
@@ -208,7 +208,7 @@ def _features(
   return method.network.features(method.partition.join(shared, fast), coords)
 
 
-@_of_config()
+@of_config()
 def make_objective(
   config: Section, method: method_lib.Method
 ) -> objectives.Objective:
@@ -245,7 +245,7 @@ def make_schedule(config: Section) -> pruning.Schedule | None:
   return pruning.Schedule(**prune)
 
 
-@_of_config()
+@of_config()
 def milestones(config: Section) -> tuple[int, ...]:
   """Steps whose checkpoints are evaluated: ends of levels of sparsity.
 
@@ -280,7 +280,7 @@ def milestones(config: Section) -> tuple[int, ...]:
   return steps
 
 
-@_of_config()
+@of_config()
 def exported_step(config: Section) -> int | None:
   """The step whose checkpoint is exported: the end of a level of sparsity.
 
@@ -302,29 +302,39 @@ def exported_step(config: Section) -> int | None:
   return ends[rounds]
 
 
-@_of_config()
-def make_problem(config: Section, method: method_lib.Method) -> Problem:
+@of_config()
+def make_problem(
+  config: Section,
+  method: method_lib.Method,
+  *,
+  objective: objectives.Objective | None = None,
+  num_values: int | None = None,
+) -> Problem:
   """Objective, optimiser and initial state (sections `gates`, `outer`).
 
   Args:
     config: the whole config.
     method: what `make_method` gave for it.
+    objective: what is minimised, before any penalty on gates; None makes it of
+      images.
+    num_values: N C of a signal; None is that of an image.
   """
   outer = dict(config["outer"])
   init_key, train_key = jax.random.split(jax.random.key(config["seed"]))
   params = method.init(init_key)
   del outer["task_tile"]  # `make_objective` takes it.
-  objective = make_objective(config, method)
+  if objective is None:
+    objective = make_objective(config, method)
   carry: PyTree = ()
   if method.gates is not None:
     weight = _make_penalty(
       params.log_alpha, method.gates.distribution, **config["gates"]["penalty"]
     )
-    signal = config["signal"]
+    if num_values is None:
+      signal = config["signal"]
+      num_values = signal["side"] ** 2 * signal["channels"]
     objective = objectives.with_l0_penalty(
-      objective,
-      weight,
-      num_values=signal["side"] ** 2 * signal["channels"],
+      objective, weight, num_values=num_values
     )
     carry = ((), weight.init())
   optimizer = _make_optimizer(method, **outer)
@@ -343,7 +353,7 @@ def make_problem(config: Section, method: method_lib.Method) -> Problem:
   return Problem(objective, optimizer, state)
 
 
-@_of_config()
+@of_config()
 def with_principal_start(
   config: Section, problem: Problem, signals: np.ndarray
 ) -> Problem:
@@ -376,7 +386,7 @@ def with_principal_start(
   return problem._replace(state=state)
 
 
-@_of_config()
+@of_config()
 def on_nonfinite(name: str) -> train.OnNonFinite:
   """What to do about a loss that is not finite, by its name in configs."""
   return choose(_ON_NONFINITE, name, "train.on_nonfinite")()

@@ -10,6 +10,7 @@ from inrjax.codec import sparse_inr, sparse_spec
 from inrjax.meta import method as method_lib
 
 
+@build.of_config()
 def make_spec(
   config: build.Section, method: method_lib.Method
 ) -> sparse_spec.SparseSpec:

@@ -145,7 +145,7 @@ def common_size(found: Mapping[str, Sequence[Level]]) -> float:
   Returns:
     The smallest of those that as many methods reach.
   """
-  sizes = {x.prunable for levels in found.values() for x in levels}
+  sizes = {max(x.prunable, 0.5) for all_ in found.values() for x in all_}
   return min(sizes, key=lambda size: (-len(nearest(found, size)), size))
 
 

@@ -32,12 +32,12 @@ def parameters_figure(path: pathlib.Path, found: Levels, *, title: str) -> None:
       axes,
       index,
       method,
-      np.array([level.prunable for level in levels]),
+      np.array([max(level.prunable, 0.5) for level in levels]),
       np.array([level.psnr for level in levels]),
       np.array([level.deviation for level in levels]),
       marked=True,
     )
-  sizes = [x.prunable for levels in found.values() for x in levels]
+  sizes = [max(x.prunable, 0.5) for all_ in found.values() for x in all_]
   axes.set_xscale("log")
   plots._label_log_axis(axes, min(sizes) / 1.05, max(sizes) * 1.05)
   _finish(figure, axes, path)

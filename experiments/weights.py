@@ -18,6 +18,7 @@ are kept there, for `sweep.py` to draw.
 import dataclasses
 import functools
 import pathlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -36,6 +37,10 @@ from inrjax.train import parallel
 from inrjax.types import Array, Context, PyTree
 
 PATTERNS = "patterns.npz"
+
+
+class DivergedFitWarning(UserWarning):
+  """The fit of a test image has ended in values that are not finite."""
 
 
 class Fitting(NamedTuple):
@@ -176,10 +181,15 @@ def _kind(settings: build.Section) -> str:
   return kind
 
 
+@build.of_config()
 def _fittings(
   survivors: pruning.Survivors, settings: build.Section
 ) -> list[Fitting]:
-  """The fits that the section `evaluate` asks for."""
+  """The fits that the section `evaluate` asks for.
+
+  Raises:
+    build.ConfigError: for kinds that are unknown, or rounds that prune all.
+  """
   kinds = {
     "adam": lambda: _pruned_fits(survivors, **settings["pruned_fits"]),
     "inner": lambda: _inner_fits(survivors, settings["fit"]["gradients"]),
@@ -348,6 +358,18 @@ def _describe(
   rounded: np.ndarray,
 ) -> tuple[evaluation.Record, list[np.ndarray]]:
   """The record of one level, and its reconstructions."""
+  lost = ~np.isfinite(psnrs[:, -1])
+  if lost.any():
+    warnings.warn(
+      f"The fits of images {np.flatnonzero(lost).tolist()} with "
+      f"{survivors.prunable} weights left have diverged and count as grey; "
+      "lower the rate of evaluate.fit.",
+      DivergedFitWarning,
+      stacklevel=2,
+    )
+    keep = ~lost[:, np.newaxis, np.newaxis]
+    decoded, rounded = (np.where(keep, x, 0.5) for x in (decoded, rounded))
+    psnrs = np.nan_to_num(psnrs, nan=0.0, posinf=0.0, neginf=0.0)
   sides = (config["signal"]["side"],) * 2
   shape = (*sides, config["signal"]["channels"])
   pictures = [evaluate.as_uint8(x.reshape(shape)) for x in decoded]

@@ -28,6 +28,26 @@ WIDTHS = (
 NUM_ROUNDS = 20
 
 
+def lambdas(*weights: str) -> tuple[str, ...]:
+  """Variants of a table's lambdas, beside those of `ROUNDS`."""
+  return tuple(f"lambda_{weight}" for weight in weights)
+
+
+def sparsity(variant: str, variants: Collection[str]) -> dict[str, float]:
+  """What `mscn` is asked for: as many rounds, or a lambda.
+
+  Args:
+    variant: what stands after the colon of `--config`.
+    variants: of `ROUNDS` and of `lambdas`.
+
+  Raises:
+    ValueError: if it is not one of them.
+  """
+  if checked(variant, variants).startswith("lambda_"):
+    return {"penalty_weight": float(variant.removeprefix("lambda_"))}
+  return {"rounds": int(variant)}
+
+
 def checked(variant: str, variants: Collection[str]) -> str:
   """The variant.
 
@@ -126,7 +146,7 @@ def base(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
 def learnit(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
   """MAML, with the baselines that prune while they fit."""
   config = base(source=source)
-  config.evaluate.pruned_fits.rounds = (3, 6, 9, 12, 15)
+  config.evaluate.pruned_fits.rounds = (4, 8, 12, 15, 20)
   return config.lock()
 
 
@@ -171,6 +191,7 @@ def with_fourier_features(
       out_dim=config.signal.get_ref("channels"),
       out_bias=0.5,
     )
+    config.signal.low = 0.0  # sigma is meant for coordinates in [0, 1].
   return config
 
 
@@ -241,19 +262,22 @@ def winning_ticket(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
 def mscn(
   *,
   source: config_dict.ConfigDict,
-  rounds: int,
+  rounds: int = 12,
+  penalty_weight: float | None = None,
   meta_sgd: bool,
   on: str = "updates",
 ) -> config_dict.ConfigDict:
   """MSCN in weight space (eq. 9, or appendix C with `on="values"`).
 
-  Differs from the paper: it lists lambdas without saying which sparsity each
-  reaches, so here a controller seeks as many weights as pruning leaves. Outer
-  steps are not given; Meta-SparseINR's.
+  Differs from the paper: it lists lambdas (tables 4-6) without saying which
+  sparsity each reaches, so here a controller seeks as many weights as pruning
+  leaves, unless a lambda is asked for. Outer steps are not given;
+  Meta-SparseINR's.
 
   Args:
     source: the section `data.source`.
     rounds: the sparsity, as rounds of 20 %.
+    penalty_weight: lambda, constant, in place of the controller.
     meta_sgd: whether inner rates are learned (tables 4-6) or fixed. The fixed
       rate is not given; Meta-SparseINR's.
     on: what the gates multiply: "updates" or "values".
@@ -277,13 +301,15 @@ def mscn(
       log_alpha_range=(math.log(1e-2), math.log(1e2)),
     ),
     penalty=section(
-      kind="controlled",  # Or "constant" with the lambdas of tables 4-6.
+      kind="controlled",
       target=round(total * 0.8**rounds),  # Open gates.
       initial=1e-2,  # lambda at the start.
       gain=0.01,  # Its growth per step, in log lambda.
       damping=2.0,  # Against overshooting.
       limits=(1e-6, 1e3),
-    ),
+    )
+    if penalty_weight is None
+    else section(kind="constant", weight=penalty_weight),
   )
   config.outer.rate_factors.log_alpha = 100.0  # Or 10; both were tried.
   return config.lock()
@@ -344,7 +370,7 @@ def on_two_cores(
       )
       config.train.checkpoint_every = each
       config.evaluate.rounds = (0, 4, 8, rounds)
-    if "gates" in config:
+    if "gates" in config and config.gates.penalty.kind == "controlled":
       penalty = config.gates.penalty
       by_unit = config.gates.grouping.kind == "unit"
       left = penalty.target * (width / 256 if by_unit else new / old)

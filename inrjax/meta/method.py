@@ -100,6 +100,9 @@ class Gates:
       eq. 10, theta0 + delta in appendix C), or each update of them ("updates",
       eq. 9), which leaves a dense network and a sparse change.
     grouping: which fast parameters share a gate.
+
+  Differs from the paper: with `adapt_rate` the inner loss has no lambda E[L0]
+  (eqs. 7, 8); the penalty is the outer objective's alone.
   """
 
   distribution: gates_lib.HardConcrete = gates_lib.HardConcrete()

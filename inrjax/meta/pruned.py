@@ -6,6 +6,7 @@ when its schedule says so: the loop, its checkpoints and its resumption stay as
 they are.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -82,15 +83,20 @@ def with_pruning(
       "Pruning needs a mask and a learned start: init_mask=full_mask and "
       "start=learned_start."
     )
-  sizes = [
-    leaf.size
+  chosen = [
+    (leaf, 2 if roles[module][name] == "weight" else 1)
     for module, leaves in template.mask.items()
     for name, leaf in leaves.items()
     if roles[module][name] in pruned_roles
   ]
+  sizes = [leaf.size for leaf, _ in chosen]
+  # Leading axes are those of a stack of layers.
+  num_layers = sum(
+    math.prod(leaf.shape[: leaf.ndim - axes]) for leaf, axes in chosen
+  )
   if not sizes:
     raise ValueError(f"No fast parameter has a role of {pruned_roles}.")
-  kept = schedule.num_kept(sum(sizes), len(sizes))
+  kept = schedule.num_kept(sum(sizes), num_layers)
   steps = jnp.asarray(schedule.steps, jnp.int32)
   counts = jnp.asarray(kept, jnp.int32)
 
@@ -174,7 +180,13 @@ def fit_pruned(
     num_kept: parameters of the pruned roles left after each round.
     pruned_roles: what is pruned.
     after_round: `(start, adapted) -> state` where the next part begins.
+
+  Raises:
+    ValueError: for numbers that do not fall, or leave nothing.
   """
+  falling = sorted(set(num_kept), reverse=True) == list(num_kept)
+  if not falling or min(num_kept, default=1) < 1:
+    raise ValueError(f"num_kept must fall and stay positive, got {num_kept}.")
   fast = method.initial_fast(outer)
   full = outer.mask or method_lib.full_mask(fast)
   start = {"fast": fast}

@@ -73,7 +73,7 @@ class PerUnit:
   """One gate for each unit of a layer, shared by its weights and its bias.
 
   A sine unit with zero weights and bias outputs sin(0) = 0, so a closed gate
-  takes the unit out of the network (`sparsity.remove_units` makes it smaller).
+  takes the unit out of the network (`networks.compact` makes it smaller).
 
   Attributes:
     protected: modules without gates; the readout "~" makes the values.

@@ -144,6 +144,16 @@ def test_levels_that_prune_say_what_they_keep() -> None:
   assert {len(x["psnr_by_step"]) for x in record["levels"]} == {7}
 
 
+def test_a_fit_that_diverges_is_named_and_loses_nothing() -> None:
+  method = make_method()
+  outer = method.init(jax.random.key(0))
+  nan = outer._replace(fast=jax.tree.map(lambda x: x * jnp.nan, outer.fast))
+  with pytest.warns(weights.DivergedFitWarning, match=r"images \[0\]"):
+    record = weights.evaluate_images(CONFIG, method, {0: nan}, pictures(1))
+  # Fails if the record is not JSON, or has no PSNR for that image.
+  assert np.isfinite(record["levels"][0]["psnr"])
+
+
 def test_nothing_left_is_named() -> None:
   def closed(**settings: Any) -> tuple[method_lib.Method, method_lib.Outer]:
     method = make_method(gates=method_lib.Gates(**settings))

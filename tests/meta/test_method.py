@@ -257,3 +257,72 @@ def test_a_method_without_anything_fast_is_refused():
   plain = dataclasses.replace(SIREN, modulate=())
   with pytest.raises(ValueError, match="modulate"):
     meta.modulated(network=plain, rates=FIXED).init(KEY)
+
+
+PLAIN = dataclasses.replace(SIREN, modulate=())
+
+
+def outer_gradient(method, outer, context):
+  return jax.jit(
+    jax.value_and_grad(lambda o: method.adapt(KEY, o, {}, context).losses[-1])
+  )(outer)
+
+
+def test_meta_sgd_with_equal_rates_is_maml():
+  # Fails if learned rates change what the start's gradient is.
+  learned = meta.maml(
+    network=PLAIN, rates=meta.InnerRates(0.2, 0.2, clip=(0.0, 1.0))
+  )
+  fixed = meta.maml(network=PLAIN, rates=FIXED)
+  outer, context = learned.init(KEY), contexts()[0]
+  loss, grads = outer_gradient(learned, outer, context)
+  plain_loss, plain = outer_gradient(fixed, fixed.init(KEY), context)
+  np.testing.assert_allclose(loss, plain_loss, rtol=1e-6)
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7),
+    grads.fast,
+    plain.fast,
+  )
+  assert jax.tree.leaves(grads.meta) and not jax.tree.leaves(plain.meta)
+
+
+def test_the_gradient_through_steps_over_weights_is_a_finite_difference():
+  # Fails if a second derivative of the weights is dropped (FOMAML's is).
+  with jax.enable_x64(True):
+    cast = lambda tree: jax.tree.map(lambda x: x.astype(jnp.float64), tree)  # noqa: E731
+    method = meta.maml(network=PLAIN, rates=FIXED)
+    outer, context = cast(method.init(KEY)), cast(contexts()[0])
+    _, grads = outer_gradient(method, outer, context)
+    first = dataclasses.replace(method, gradient=gradient.first_order)
+    _, first_order = outer_gradient(first, outer, context)
+    rng = np.random.default_rng(0)
+    along = jax.tree.map(lambda x: rng.normal(size=x.shape), outer.fast)
+    loss = jax.jit(
+      lambda fast: method.adapt(
+        KEY, outer._replace(fast=fast), {}, context
+      ).losses[-1]
+    )
+    ahead, behind = (
+      loss(jax.tree.map(lambda x, d, e=e: x + e * d, outer.fast, along))
+      for e in (1e-6, -1e-6)
+    )
+    dot = lambda tree: sum(  # noqa: E731
+      jax.tree.leaves(jax.tree.map(jnp.vdot, tree.fast, along))
+    )
+    difference = (ahead - behind) / 2e-6
+    np.testing.assert_allclose(dot(grads), difference, rtol=1e-6)
+    assert abs(dot(first_order) / difference - 1) > 1e-3
+
+
+@pytest.mark.parametrize(
+  "grouping", [sparsity.PerParameter(("weight",)), sparsity.PerUnit()]
+)
+def test_open_gates_on_values_are_the_dense_network(grouping):
+  # Fails if an open gate scales what it lets through.
+  gates = meta.Gates(initial_log_alpha=4.0, on="values", grouping=grouping)
+  gated = meta.maml(network=PLAIN, rates=FIXED, gates=gates)
+  dense = meta.maml(network=PLAIN, rates=FIXED)
+  context = contexts()[0]
+  found = adapted(gated, gated.init(KEY), {}, context)
+  expected = adapted(dense, dense.init(KEY), {}, context)
+  np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-6)

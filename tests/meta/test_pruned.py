@@ -179,6 +179,12 @@ def test_without_rounds_it_is_the_plain_fit():
   assert all(np.all(m == 1) for m in jax.tree.leaves(mask))
 
 
+@pytest.mark.parametrize("num_kept", [(10, 30), (30, 30), (30, 0), (-3,)])
+def test_rounds_that_cannot_be_are_refused(num_kept):
+  with pytest.raises(ValueError, match="must fall and stay positive"):
+    fitted(num_kept)
+
+
 def test_rewinding_begins_each_part_anew():
   # Fails if the parts of a winning-ticket search go on from each other.
   outer, (adapted, mask, _) = fitted((60,), after_round=pruned.rewind)
