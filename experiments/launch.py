@@ -18,7 +18,7 @@ import pathlib
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -32,9 +32,10 @@ from experiments import (
   export,
   export_sparse,
   patterns,
+  training,
   weights,
 )
-from inrjax import data, train
+from inrjax import codec, data, train
 from inrjax.evaluate import files
 from inrjax.meta import method as method_lib
 from inrjax.sparsity import gates, pruning
@@ -77,6 +78,19 @@ _PROCESS_ID = flags.DEFINE_integer(
 Load = Callable[..., data.ImageSource]
 
 
+class Modes(Protocol):
+  """A config in one working folder: what each `--mode` does."""
+
+  def meta_learn(self) -> None:
+    """Trains."""
+
+  def measure(self) -> None:
+    """Evaluates."""
+
+  def write_model(self) -> None:
+    """Exports."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
   """One config in one working folder.
@@ -104,33 +118,13 @@ class Run:
     if "start" in self.config:
       signals = self._signals("train", self.config["start"]["num_signals"])
       problem = build.with_principal_start(self.config, problem, signals)
-    settings = dict(self.config["train"])
-    num_steps = settings["num_steps"]
-    checkpointer = self._checkpointer(
-      settings.pop("keep_checkpoints"), self.workdir
-    )
-    settings["on_nonfinite"] = build.on_nonfinite(settings["on_nonfinite"])
-    make_step = (
-      parallel.make_parallel_step
-      if jax.device_count() > 1
-      else parallel.make_single_step
-    )
-    step_fn, placement = make_step(problem.objective, problem.optimizer)
-    state = train.train(
-      problem.state,
-      step_fn,
+    training.fit(
+      self.config,
+      self.workdir,
+      problem,
       self._batches(),
-      placement=placement,
-      checkpointer=checkpointer,
-      loggers=self._loggers(num_steps),
       evaluate_fn=self._validation(method),
-      **settings,
     )
-    if int(state.step) < num_steps:
-      raise SystemExit(
-        f"Stopped at step {int(state.step)} of {num_steps} and saved; the same "
-        "command goes on from there."
-      )
 
   def measure(self) -> None:
     """Writes and prints rates and distortions on the test images."""
@@ -142,9 +136,8 @@ class Run:
     else:
       record = self._evaluate_method(images)
     record["num_images"] = len(images)
+    training.write_record(self.workdir, record)
     if parallel.is_primary():
-      with files.replacing(self.workdir / evaluation.RESULTS) as path:
-        path.write_text(json.dumps(record, indent=2) + "\n")
       for name in ("unquantised", "quantised"):
         print(f"\n{name}\n{evaluation.table(record[name])}", end="")
 
@@ -162,6 +155,7 @@ class Run:
     images = self._images("train", count)
     if parallel.is_primary():
       if build.adapts_weights(self.config):
+        warn_of_nothing_left(method, outer, "In the model to export")
         export_sparse.write_model(self.config, method, outer, images, path)
       else:
         export.write_model(self.config, outer, images, path)
@@ -244,29 +238,10 @@ class Run:
     problem = build.make_problem(self.config, method)
     if not self.config["train"]["num_steps"]:
       return problem.state.params  # "Scratch": no meta-learning.
-    folder = self.trained_in or self.workdir
-    keep = self.config["train"]["keep_checkpoints"]
-    if self.trained_in is not None and not folder.is_dir():
-      raise SystemExit(f"--trained_in: there is no folder {folder}.")
-    restored = self._checkpointer(keep, folder).restore(
-      problem.state, step=step
-    )
-    if restored is None:
-      raise SystemExit(
-        f"There is no checkpoint in {folder}; train first, with "
-        "--mode=train and the same --config and --workdir."
-      )
-    print(f"Using the checkpoint of step {int(restored.state.step)}.")
-    return restored.state.params
-
-  def _checkpointer(
-    self, keep: int, folder: pathlib.Path
-  ) -> train.Checkpointer:
-    return train.Checkpointer(
-      folder / "checkpoints",
-      keep=keep,
-      milestones=build.milestones(self.config),
-    )
+    params: method_lib.Outer = training.trained(
+      self.config, self.workdir, problem.state, self.trained_in, step=step
+    ).params
+    return params
 
   def _cut(self) -> evaluation.Cut:
     signal = self.config["signal"]
@@ -299,17 +274,6 @@ class Run:
       chosen.append(rng.permutation(signals)[:wanted])
     return np.concatenate(chosen)[:count]
 
-  def _loggers(self, num_steps: int) -> list[train.Logger]:
-    if not parallel.is_primary():
-      return []
-    return [
-      train.JsonLinesLogger(self.workdir / "log.jsonl"),
-      train.TensorboardLogger(self.workdir / "tensorboard"),
-      train.ProgressLogger(
-        num_steps, metrics=("loss", "psnr", "expected_l0", "open_gates")
-      ),
-    ]
-
 
 def warn_of_nothing_left(
   method: method_lib.Method, outer: method_lib.Outer, when: str
@@ -327,7 +291,7 @@ def warn_of_nothing_left(
     if not any(np.any(leaf) for leaf in jax.tree.leaves(is_open)):
       warnings.warn(
         f"{when} all gates are closed, so what is behind them does not adapt; "
-        "lower gates.penalty.weight, or raise gates.penalty.target.",
+        "lower lambda (gates.penalty), or raise gates.penalty.target.",
         gates.ClosedGatesWarning,
         stacklevel=3,
       )
@@ -341,14 +305,17 @@ def warn_of_nothing_left(
     )
 
 
-def main(load: Load) -> None:
+def main(
+  load: Callable[..., Any], make_run: Callable[..., Modes] = Run
+) -> None:
   """Runs a launcher from the command line.
 
   Args:
-    load: where its images come from.
+    load: where its images, or other signals, come from.
+    make_run: of the arguments of `Run`, what is done with them.
   """
   flags.mark_flag_as_required("config")
-  app.run(lambda argv: _main(argv, load), flags_parser=parse)
+  app.run(lambda argv: _main(argv, load, make_run), flags_parser=parse)
 
 
 class Invocation(NamedTuple):
@@ -400,9 +367,13 @@ def set_up(argv: Sequence[str]) -> Invocation:
   return Invocation(config, workdir, data_dir, _MODE.value, trained_in)
 
 
-def _main(argv: Sequence[str], load: Load) -> None:
+def _main(
+  argv: Sequence[str],
+  load: Callable[..., Any],
+  make_run: Callable[..., Modes],
+) -> None:
   config, workdir, data_dir, chosen, trained_in = set_up(argv)
-  run = Run(
+  run = make_run(
     config,
     workdir,
     functools.partial(load, data_dir=data_dir, **config["data"]["source"]),
@@ -416,7 +387,14 @@ def _main(argv: Sequence[str], load: Load) -> None:
   try:
     for mode in chosen:
       modes[mode]()
-  except (data.ImageError, train.CheckpointError, ImportError) as error:
+  except (
+    build.ConfigError,
+    codec.CodecError,
+    data.ImageError,
+    data.VideoError,
+    train.CheckpointError,
+    ImportError,
+  ) as error:
     raise SystemExit(f"{type(error).__name__}: {error}") from error
 
 

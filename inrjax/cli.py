@@ -20,19 +20,21 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from inrjax.codec import container, description, errors, output_file
+from inrjax.codec import container, description, errors, kinds, output_file
 
 if TYPE_CHECKING:
   import numpy as np
 
   from inrjax import evaluate
-  from inrjax.codec import loading
+  from inrjax.codec import grid_codec, loading
 
 Load = Callable[[str], "loading.Codec"]
 
 _EFFORTS = ("fast", "medium", "slow")
 _DEFAULT_QUALITIES = (20.0, 30.0, 40.0, 50.0, 60.0)
 _CLASSICAL = ("jpeg", "jpeg444", "jpeg2000", "webp", "avif", "hevc")
+# Of the piece of a frame that a step of adaptation sees.
+_CROP_SIDE = 256
 # Larger than any sensible file; what a pipe or a device gives may not end.
 _MAX_BYTES = 1 << 30
 # Leaves room for a number and a suffix in the 255 bytes of a file's name.
@@ -107,7 +109,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_compress(commands: Any) -> None:
-  parser = commands.add_parser("compress", help="images into one .inr file")
+  parser = commands.add_parser(
+    "compress", help="images or other signals into one .inr file"
+  )
   _add_model(parser)
   rate = parser.add_mutually_exclusive_group()
   rate.add_argument(
@@ -117,19 +121,78 @@ def _add_compress(commands: Any) -> None:
     "--bpp", type=_positive, metavar="R", help="most bits per pixel"
   )
   _add_effort(parser)
-  parser.add_argument("inputs", nargs="+", metavar="IN", help="image files")
+  _add_adaptation(parser)
+  _add_signals(parser)
+  parser.add_argument(
+    "inputs",
+    nargs="+",
+    metavar="IN",
+    help="image files, or .wav, .flac, .nc, .nii, .nii.gz, .npy",
+  )
   parser.add_argument("output", type=_stream_name, metavar="OUT.inr")
   parser.set_defaults(run=_compress)
 
 
+def _add_adaptation(parser: argparse.ArgumentParser) -> None:
+  group = parser.add_argument_group("adaptation of a hyperprior")
+  group.add_argument(
+    "--adapt",
+    type=_count,
+    metavar="STEPS",
+    help="first adapt the model to the images, all of one size, or to IN, a"
+    " video or folder of frames; the file brings the change along",
+  )
+  group.add_argument(
+    "--beta",
+    type=_positive,
+    metavar="B",
+    help="weight of the rate; by default the model's own",
+  )
+  group.add_argument(
+    "--min-gain",
+    type=_positive,
+    default=0.0,
+    metavar="P",
+    help="stop when rate and distortion fall by less than P percent a minute",
+  )
+
+
+def _add_signals(parser: argparse.ArgumentParser) -> None:
+  group = parser.add_argument_group("signals that are no images")
+  group.add_argument(
+    "--kind", choices=kinds.CHOICES, help="by default what a file's name says"
+  )
+  group.add_argument(
+    "--max-error",
+    type=_not_negative,
+    metavar="E",
+    help="store corrections that keep every value this close, in its unit",
+  )
+  group.add_argument(
+    "--variable",
+    action="append",
+    default=[],
+    metavar="NAME",
+    help="of a netCDF file; by default all on latitudes and longitudes",
+  )
+  group.add_argument(
+    "--convert",
+    action="store_true",
+    help="resample and mix sound of other rates than the model's",
+  )
+
+
 def _add_decompress(commands: Any) -> None:
-  parser = commands.add_parser("decompress", help="an .inr file into images")
+  parser = commands.add_parser(
+    "decompress", help="an .inr file into what it was made of"
+  )
   _add_model(parser)
   parser.add_argument("input", metavar="IN.inr")
   parser.add_argument(
     "output",
     metavar="OUT",
-    help="an image file, lossless or .npy; a folder if IN.inr holds several",
+    help="a file of the kind that went in, images lossless, or .npy; a folder"
+    " if IN.inr holds several",
   )
   parser.add_argument(
     "--scale",
@@ -148,7 +211,9 @@ def _add_decompress(commands: Any) -> None:
 
 
 def _add_info(commands: Any) -> None:
-  parser = commands.add_parser("info", help="what an .inr or model file holds")
+  parser = commands.add_parser(
+    "info", help="what an .inr or model file, or a signal's file, holds"
+  )
   parser.add_argument("file", metavar="FILE")
   parser.add_argument("--json", action="store_true", help="for programs")
   parser.set_defaults(run=_info)
@@ -210,10 +275,27 @@ def _quality(text: str) -> float:
   return value
 
 
+def _count(text: str) -> int:
+  try:
+    value = int(text)
+  except ValueError:
+    value = 0
+  if value < 1:
+    raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+  return value
+
+
 def _positive(text: str) -> float:
   value = _float(text)
   if not 0 < value < math.inf:
     raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+  return value
+
+
+def _not_negative(text: str) -> float:
+  value = _float(text)
+  if not 0 <= value < math.inf:
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of at least 0")
   return value
 
 
@@ -263,27 +345,132 @@ def _region(text: str) -> tuple[int, int, int, int]:
 
 def _compress(args: argparse.Namespace, load: Load) -> None:
   output_file.check_file(args.output)
+  if args.adapt is not None:
+    _compress_adapted(args, load)
+    return
+  found = [args.kind or kinds.kind_of(path) for path in args.inputs]
+  if set(found) != {"image"}:
+    _compress_signals(args, load, found)
+    return
+  if args.max_error is not None or args.variable or args.convert:
+    raise errors.UnsupportedSignalError(
+      f"{args.inputs[0]} is an image, and --max-error, --variable and --convert"
+      " are for other signals: leave them out, or name the --kind"
+    )
   arrays = [_read_signal(path) for path in args.inputs]
   codec = load(args.model)
+  _check_serves_images(args, codec)
   options = {"quality": args.quality, "bpp": args.bpp, "effort": args.effort}
   if len(arrays) == 1:
     data = codec.compress(arrays[0], **options)
   else:
-    names = [
-      container.safe_name(os.path.basename(path), f"image-{index}")
-      for index, path in enumerate(args.inputs)
-    ]
-    data = codec.compress_many(arrays, names=names, **options)
+    data = codec.compress_many(arrays, names=_names(args.inputs), **options)
+  _write_stream(args.output, data, codec, arrays, args.inputs)
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+  return [
+    container.safe_name(os.path.basename(path), f"image-{index}")
+    for index, path in enumerate(paths)
+  ]
+
+
+def _write_stream(
+  output: str,
+  data: bytes,
+  codec: "loading.Codec",
+  arrays: "Sequence[np.ndarray]",
+  shown: Sequence[str],
+) -> None:
+  """Writes a file and says what each of its images takes."""
   decoded = [array for _, array in codec.decompress_many(data)]
-  output_file.write_atomically(args.output, data)
+  output_file.write_atomically(output, data)
   sizes = [math.prod(array.shape[:2]) for array in arrays]
   psnrs = [_psnr(*pair) for pair in zip(arrays, decoded, strict=True)]
   if len(arrays) > 1:
     totals = [rate.total for rate in codec.rates(data)]
-    for row in zip(args.inputs, totals, sizes, psnrs, strict=True):
+    for row in zip(shown, totals, sizes, psnrs, strict=True):
       print(_summary(*row))
   mean = sum(psnrs) / len(psnrs)
-  print(_summary(args.output, len(data), sum(sizes), mean))
+  print(_summary(output, len(data), sum(sizes), mean))
+
+
+def _compress_adapted(args: argparse.Namespace, load: Load) -> None:
+  """`--adapt`: the model's change goes into the file, if that makes it less."""
+  if args.quality is not None or args.bpp is not None:
+    raise ValueError(
+      "--adapt has no --quality or --bpp: its rate is that of --beta and the"
+      " model"
+    )
+  frames, names = _read_frames(args.inputs)
+  from inrjax.codec import hyperprior_codec
+
+  codec = load(args.model)
+  if not isinstance(codec, hyperprior_codec.HyperpriorCodec):
+    raise errors.CodecError(
+      f"{args.model} is no hyperprior, and only that can be adapted: leave out"
+      " --adapt, or give another --model"
+    )
+  from inrjax import data as data_lib
+  from inrjax import train
+  from inrjax.train import adaptation, clips
+
+  batches = data_lib.make_pipeline(
+    data_lib.ArraySource(frames),
+    batch_size=1,
+    seed=0,
+    crop_size=tuple(min(_CROP_SIDE, side) for side in frames.shape[1:3]),
+  )
+  progress = train.ProgressLogger(args.adapt, metrics=("bpp", "psnr"))
+  try:
+    best = clips.adapt_clip(
+      codec,
+      frames,
+      batches,
+      beta=args.beta or _beta(codec.card, args.model),
+      num_steps=args.adapt,
+      min_gain=args.min_gain,
+      report=progress.log,
+    )
+  finally:
+    progress.close()
+  data = adaptation.compress(codec, best, list(frames), names=names)
+  _write_stream(args.output, data, codec, list(frames), names)
+  sides = [rate.side for rate in codec.rates(data)]
+  print(f"of these for the model's change: {sum(sides):.0f} bytes")
+
+
+def _beta(card: Mapping[str, Any], model: str) -> float:
+  """The weight of the rate that a model was trained with."""
+  config = card.get("config")
+  beta = config.get("beta") if isinstance(config, dict) else None
+  if not isinstance(beta, float) or not 0 < beta < math.inf:
+    raise ValueError(
+      f"{model} does not say its beta: give --beta, such as 1e-3"
+    )
+  return beta
+
+
+def _read_frames(paths: Sequence[str]) -> "tuple[np.ndarray, list[str]]":
+  """Frames `[T, H, W, C]` of one clip, or of image files, and their names."""
+  import numpy as np
+
+  from inrjax.data import images, video
+
+  suffix = pathlib.PurePath(paths[0]).suffix.lower()
+  if len(paths) == 1 and (
+    os.path.isdir(paths[0]) or suffix not in images.EXTENSIONS
+  ):
+    frames = video.read_clip(paths[0])
+    return frames, [f"frame-{index:04d}" for index in range(len(frames))]
+  arrays = [_read_signal(path) for path in paths]
+  shapes = {(array.shape, array.dtype.name) for array in arrays}
+  if len(shapes) > 1 or arrays[0].ndim != 3 or arrays[0].dtype != np.uint8:
+    raise errors.UnsupportedSignalError(
+      "--adapt takes 8-bit colour images of one size, got"
+      f" {', '.join(f'{t} {list(s)}' for s, t in sorted(shapes))}"
+    )
+  return np.stack(arrays), _names(paths)
 
 
 def _read_signal(path: str) -> "np.ndarray":
@@ -318,9 +505,161 @@ def _psnr(original: "np.ndarray", decoded: "np.ndarray") -> float:
 
 def _summary(path: str, num_bytes: float, num_pixels: int, psnr: float) -> str:
   bpp = 8 * num_bytes / num_pixels
+  return f"{_shown(path)}: {num_bytes:.0f} bytes, {bpp:.4f} bpp, {psnr:.2f} dB"
+
+
+def _shown(path: str) -> str:
   # A name on disk need not be text.
-  shown = os.fsencode(path).decode(errors="backslashreplace")
-  return f"{shown}: {num_bytes:.0f} bytes, {bpp:.4f} bpp, {psnr:.2f} dB"
+  return os.fsencode(path).decode(errors="backslashreplace")
+
+
+# Signals that are no images.
+
+
+def _compress_signals(
+  args: argparse.Namespace, load: Load, found: Sequence[str]
+) -> None:
+  """`compress` of files of the kinds `found`."""
+  from inrjax.codec import signal_files
+
+  if "image" in found:
+    raise errors.UnsupportedSignalError(
+      f"{args.inputs[found.index('image')]} is an image by its name, and other"
+      " inputs are not: compress them on their own, or name the --kind"
+    )
+  for path in args.inputs:
+    with open(path, "rb"):
+      pass  # Before the model, which takes longer.
+  codec = _grid_codec(args, load, found)
+  rate = codec.spec.sample_rate if args.convert else None
+  signals, sources = [], []
+  for path, kind in zip(args.inputs, found, strict=True):
+    for signal in signal_files.read(
+      path, kind=kind, variables=args.variable, rate=rate
+    ):
+      variable = signal.metadata.get("variable")
+      sources.append(f"{path}, {variable}" if variable else path)
+      signals.append(signal)
+  data = codec.compress_signals(
+    signals,
+    quality=args.quality,
+    bpp=args.bpp,
+    effort=args.effort,
+    max_error=args.max_error,
+  )
+  decoded = codec.decompress_signals(data)
+  output_file.write_atomically(args.output, data)
+  totals = [part.total for part in codec.rates(data)]
+  for source, total, *pair in zip(
+    sources, totals, signals, decoded, strict=True
+  ):
+    print(_signal_summary(source, total, codec, *pair))
+  print(f"{_shown(args.output)}: {len(data)} bytes")
+
+
+def _grid_codec(
+  args: argparse.Namespace, load: Load, found: Sequence[str]
+) -> "grid_codec.GridCodec":
+  """The model, if it serves all kinds found."""
+  from inrjax.codec import grid_codec
+
+  codec = load(args.model)
+  served: tuple[str, ...] = ("image",)
+  if isinstance(codec, grid_codec.GridCodec):
+    served = codec.spec.kinds
+  for path, kind in zip(args.inputs, found, strict=True):
+    if kind not in served:
+      raise errors.UnsupportedSignalError(
+        f"{path} is of kind {kind}, and the model {args.model} serves"
+        f" {', '.join(served)}: use a model for its kind"
+      )
+  assert isinstance(codec, grid_codec.GridCodec)
+  return codec
+
+
+def _check_serves_images(
+  args: argparse.Namespace, codec: "loading.Codec"
+) -> None:
+  spec = getattr(codec, "spec", None)
+  served = getattr(spec, "kinds", None)
+  if served:
+    raise errors.UnsupportedSignalError(
+      f"{args.inputs[0]} is an image, and the model {args.model} serves"
+      f" {', '.join(served)}: use a model for images, or name the --kind"
+    )
+
+
+def _signal_summary(
+  source: str,
+  num_bytes: float,
+  codec: "grid_codec.GridCodec",
+  original: kinds.Signal,
+  decoded: kinds.Signal,
+) -> str:
+  """Size, rate and the error in the signal's own unit."""
+  import numpy as np
+
+  from inrjax.evaluate import signal_errors
+
+  spec = codec.check_signal(original)
+  plan = codec.plan(spec, original.metadata)
+  found = signal_errors.signal_errors(
+    original.values,
+    decoded.values,
+    value_range=plan.interval,
+    unit=original.unit,
+    present=~np.isnan(original.values),
+  )
+  bpp = 8 * num_bytes / plan.num_places
+  return f"{_shown(source)}: {num_bytes:.0f} bytes, {bpp:.4f} bpp, {found}"
+
+
+def _decompress_signals(
+  args: argparse.Namespace,
+  load: Load,
+  data: bytes,
+  names: Sequence[str | None],
+  found: Sequence[str],
+) -> None:
+  """`decompress` of signals of the kinds `found`."""
+  from inrjax.codec import grid_codec, signal_files
+
+  if args.scale != 1 or args.region is not None:
+    raise ValueError("--scale and --region are for images.")
+  path = pathlib.Path(args.output)
+  # The variables of one file go into one.
+  single = len(names) == 1 or (
+    set(found) == {"field"} and len(set(names)) == 1 and names[0] is not None
+  )
+  suffix = kinds.suffix_of(path)
+  if single:
+    output_file.check_file(path)
+    allowed = dict.fromkeys((*kinds.SUFFIXES[found[0]], ".npy"))
+    if suffix not in allowed:
+      raise errors.UnsupportedSignalError(
+        f"cannot write {path}: {args.input} holds {found[0]}, choose"
+        f" {', '.join(allowed)}"
+      )
+  else:
+    output_file.check_folder(path)
+  codec = load(args.model)
+  if not isinstance(codec, grid_codec.GridCodec):
+    raise errors.WrongModelError(
+      f"{args.input} holds {found[0]}, and the model {args.model} serves"
+      " images: give the model it was written with"
+    )
+  with _naming(args.input):
+    files = signal_files.files_of(codec.decompress_signals(data))
+    if not single:
+      contents = signal_files.named_contents(files)
+      output_file.write_folder_atomically(path, contents)
+    elif len(files) > 1:
+      raise errors.CodecError(
+        f"the file holds {len(files)} files of one name: give a folder"
+      )
+    else:
+      content = signal_files.write(files[0], suffix)
+      output_file.write_atomically(path, content)
 
 
 # decompress
@@ -331,7 +670,12 @@ def _decompress(args: argparse.Namespace, load: Load) -> None:
 
   data = _read_bytes(args.input)
   with _naming(args.input):
-    names = container.peek(data).names
+    peeked = container.peek(data)
+  names = peeked.names
+  found = [spec.kind if spec is not None else "image" for spec in peeked.specs]
+  if set(found) <= set(kinds.KINDS):
+    _decompress_signals(args, load, data, names, found)
+    return
   path = pathlib.Path(args.output)
   if len(names) == 1:
     output_file.check_file(path)
@@ -376,9 +720,14 @@ def _stems(names: Iterable[str | None]) -> list[str]:
 
 def _info(args: argparse.Namespace, load: Load) -> None:
   del load
-  data = _read_bytes(args.file)
-  with _naming(args.file):
-    facts = {"file": args.file, **description.describe(data)}
+  if kinds.kind_of(args.file) != "image":
+    from inrjax.codec import signal_files
+
+    facts = {"file": args.file, **signal_files.describe(args.file)}
+  else:
+    data = _read_bytes(args.file)
+    with _naming(args.file):
+      facts = {"file": args.file, **description.describe(data)}
   text = json.dumps(facts, indent=2) if args.json else _text(facts)
   print(text)
 

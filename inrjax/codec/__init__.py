@@ -19,8 +19,12 @@ if TYPE_CHECKING:
   from inrjax.codec.coin import CoinCodec
   from inrjax.codec.coin_spec import CoinSpec
   from inrjax.codec.fitting import fit_codec, fit_fixed_width_codec
+  from inrjax.codec.grid_codec import GridCodec
+  from inrjax.codec.grid_fit import fit_grid_codec
+  from inrjax.codec.grid_spec import GridSpec
   from inrjax.codec.hyperprior_codec import HyperpriorCodec
   from inrjax.codec.image_codec import EFFORTS, ImageCodec
+  from inrjax.codec.kinds import Signal
   from inrjax.codec.loading import load, pretrained_models
   from inrjax.codec.sparse_inr import SparseCodec, fit_sparse_codec
   from inrjax.codec.sparse_spec import SparseSpec
@@ -32,16 +36,20 @@ __all__ = [
   "CoinCodec",
   "CoinSpec",
   "CorruptBitstreamError",
+  "GridCodec",
+  "GridSpec",
   "HyperpriorCodec",
   "ImageCodec",
   "ModulatedSpec",
   "RateParts",
+  "Signal",
   "SparseCodec",
   "SparseSpec",
   "UnsupportedSignalError",
   "WrongModelError",
   "fit_codec",
   "fit_fixed_width_codec",
+  "fit_grid_codec",
   "fit_sparse_codec",
   "load",
   "pretrained_models",
@@ -51,14 +59,18 @@ _HOMES = {
   "CoinCodec": "coin",
   "CoinSpec": "coin_spec",
   "EFFORTS": "image_codec",
+  "GridCodec": "grid_codec",
+  "GridSpec": "grid_spec",
   "HyperpriorCodec": "hyperprior_codec",
   "ImageCodec": "image_codec",
   "ModulatedSpec": "spec",
   "RateParts": "base",
+  "Signal": "kinds",
   "SparseCodec": "sparse_inr",
   "SparseSpec": "sparse_spec",
   "fit_codec": "fitting",
   "fit_fixed_width_codec": "fitting",
+  "fit_grid_codec": "grid_fit",
   "fit_sparse_codec": "sparse_inr",
   "load": "loading",
   "pretrained_models": "loading",

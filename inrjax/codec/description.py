@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from inrjax.codec import container, model_file
+from inrjax.codec import container, kinds, model_file, side_info
 
 
 def describe(data: bytes) -> dict[str, Any]:
@@ -24,6 +24,9 @@ def describe(data: bytes) -> dict[str, Any]:
 
 def _describe_stream(data: bytes) -> dict[str, Any]:
   info = container.peek(data)
+  sides = [b""] * len(info.specs)
+  if info.profile == "full":
+    sides = [record.side for record in container.unpack(data).signals]
   return {
     "kind": "stream",
     "profile": info.profile,
@@ -32,24 +35,28 @@ def _describe_stream(data: bytes) -> dict[str, Any]:
     "checksum": "verified" if info.verified else "needs the model to verify",
     "bytes": info.sizes._asdict(),
     "signals": [
-      _describe_signal(spec, name)
-      for spec, name in zip(info.specs, info.names, strict=True)
+      _describe_signal(spec, name, side)
+      for spec, name, side in zip(info.specs, info.names, sides, strict=True)
     ],
   }
 
 
 def _describe_signal(
-  spec: container.SignalSpec | None, name: str | None
+  spec: container.SignalSpec | None, name: str | None, side: bytes
 ) -> dict[str, Any]:
   facts: dict[str, Any] = {"name": name}
   if spec is None:
     return {**facts, "shape": None}  # the model's default
+  metadata = {}
+  if spec.kind in kinds.KINDS:
+    metadata = side_info.shown(side_info.read_metadata(side))
   return {
     **facts,
     "kind": spec.kind,
     "shape": list(spec.shape),
     "type": spec.dtype,
     "range": list(spec.interval),
+    **metadata,
   }
 
 

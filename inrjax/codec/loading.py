@@ -7,6 +7,8 @@ from inrjax.codec import (
   coders,
   coin,
   errors,
+  grid_codec,
+  hyperprior_codec,
   image_codec,
   model_check,
   model_file,
@@ -19,7 +21,13 @@ _SHIPPED = pathlib.Path(__file__).parent.parent / "pretrained"
 _SUFFIX = ".inrmodel"
 
 # Whatever a model file may hold; the methods are the same.
-Codec = image_codec.ImageCodec | coin.CoinCodec | sparse_inr.SparseCodec
+Codec = (
+  image_codec.ImageCodec
+  | coin.CoinCodec
+  | grid_codec.GridCodec
+  | hyperprior_codec.HyperpriorCodec
+  | sparse_inr.SparseCodec
+)
 
 
 def pretrained_models() -> list[str]:
@@ -63,12 +71,16 @@ def from_model_file(content: model_file.ModelFile) -> Codec:
   kind = content.config.get("codec")
   if kind == "coin":
     return coin.from_model_file(content)
-  if kind not in ("modulated", "sparse_inr"):
+  if kind == "hyperprior":
+    return hyperprior_codec.from_model_file(content)
+  if kind not in ("modulated", "sparse_inr", "grid"):
     raise errors.CorruptBitstreamError(
       f"The model file holds a codec {kind!r}, which this version does not "
       "know."
     )
   try:
+    if kind == "grid":
+      return grid_codec.from_model_file(content)
     if kind == "sparse_inr":
       return sparse_inr.from_model_file(content)
     spec = spec_lib.from_json(content.config["spec"])

@@ -5,7 +5,7 @@ written is a model: every array is there, of the right type and shape, finite,
 and within the bounds that keep the entropy path exact.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -15,14 +15,21 @@ from inrjax.codec import (
   context,
   errors,
   sparse_weights,
-  tile_network,
 )
 from inrjax.meta import method as method_lib
 
 _MAX_BITS = 24
 
 
-def check_outer(spec: tile_network.TileSpec, outer: method_lib.Outer) -> None:
+class Spec(Protocol):
+  """What a specification says of its inner loop."""
+
+  def method(self) -> method_lib.Method:
+    """The method whose inner loop encodes."""
+    ...
+
+
+def check_outer(spec: Spec, outer: method_lib.Outer) -> None:
   """Compares what training learned with what the network has room for.
 
   Args:

@@ -13,14 +13,26 @@ import struct
 from inrjax.codec import bitio, errors
 
 # Positions in these tuples are the format's codes: only ever append.
-KINDS = ("image", "audio", "volume", "video", "field", "occupancy")
-DTYPES = ("uint8", "uint16", "float32", "float64", "int16")
+KINDS = ("image", "audio", "volume", "video", "field", "occupancy", "array")
+DTYPES = (
+  "uint8",
+  "uint16",
+  "float32",
+  "float64",
+  "int16",
+  "int8",
+  "int32",
+  "uint32",
+)
 NATURAL_RANGES = {
   "uint8": (0.0, 255.0),
   "uint16": (0.0, 65535.0),
   "float32": (0.0, 1.0),
   "float64": (0.0, 1.0),
   "int16": (-32768.0, 32767.0),
+  "int8": (-128.0, 127.0),
+  "int32": (-2147483648.0, 2147483647.0),
+  "uint32": (0.0, 4294967295.0),
 }
 MAX_AXES = 8
 _OWN_RANGE = 0x80
@@ -35,8 +47,8 @@ class SignalSpec:
     shape: of the array that went in, channels included, such as `[H, W, C]`
       (or `[H, W]` if the array had no channel axis).
     dtype: one of `DTYPES`.
-    value_range: lowest and highest value; None for the type's own
-      (0 to 255, 0 to 65535, -32768 to 32767, or 0 to 1).
+    value_range: lowest and highest value; None for the type's own: all values
+      of an integer, 0 to 1 in floating point.
   """
 
   kind: str

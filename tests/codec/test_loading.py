@@ -6,11 +6,16 @@ import os
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
 import inrjax
-from inrjax.codec import loading, model_file
+from inrjax import cli
+from inrjax.codec import hyperprior_codec, loading, model_file
+from inrjax.data import images
+from inrjax.meta import rate_distortion
+from inrjax.networks import hyperprior
 
 _DECODE = """
 import hashlib, json, sys
@@ -140,3 +145,36 @@ def test_a_shipped_model_is_found_by_its_name(
   monkeypatch.setattr(loading, "_SHIPPED", tmp_path)
   photo_codec.save(tmp_path / "small.inrmodel")
   assert inrjax.load("small").model_id == photo_codec.model_id
+
+
+def test_a_hyperprior_works_from_the_command_line(picture, tmp_path, capsys):
+  config = hyperprior.HyperpriorConfig(3, 4, 2)
+  model = rate_distortion.RateModel(hyperprior.make_hyperprior(config))
+  shapes = jax.eval_shape(model.init, jax.random.key(0))
+  rng = np.random.default_rng(0)
+  params = jax.tree.map(
+    lambda s: rng.normal(0, 0.3, s.shape).astype(np.float32), shapes
+  )
+  made = hyperprior_codec.HyperpriorCodec(config, params, card={"a": 1})
+  model, image, stream, out, curve = (
+    str(tmp_path / name)
+    for name in ("m.inrmodel", "a.png", "a.inr", "b.png", "c.json")
+  )
+  made.save(model)
+  # fails if `load` does not know the codec, or takes it for another.
+  assert inrjax.load(model).info() == made.info()
+  (tmp_path / "a.png").write_bytes(images.encode_array(picture, ".png"))
+  assert cli.main(["compress", "--model", model, image, stream]) == 0
+  assert cli.main(["decompress", "--model", model, stream, out]) == 0
+  with open(stream, "rb") as file:
+    decoded = made.decompress(file.read())
+  np.testing.assert_array_equal(images.read_image(out), decoded)
+  assert cli.main(["evaluate", "--model", model, image, "--json", curve]) == 0
+  with open(curve, encoding="utf-8") as file:
+    # fails if the one rate that it has makes a point for every quality.
+    assert len(json.load(file)["results"]["bpp"]) == 1
+  capsys.readouterr()
+  assert cli.main(["info", "--json", model]) == 0
+  shown = json.loads(capsys.readouterr().out)
+  assert shown["config"]["spec"]["latent_channels"] == 4
+  assert cli.main(["info", stream]) == 0

@@ -1,0 +1,51 @@
+"""A small hyperprior on photographs, for two CPU cores.
+
+  python -m experiments.clic
+      --config=experiments/configs/clic/hyperprior_cpu.py:1e-3
+      --workdir=DIR --mode=train --mode=evaluate --mode=export
+      [--data_dir=PHOTOGRAPHS] [--kodak_dir=KODAK]
+
+The part after the colon is beta, the weight of the rate: 3e-3, 1e-3, 2.5e-4,
+1e-4.
+Hardware and time: two CPU cores, one to two hours (about 0.7 s a step on one
+core that is shared); longer is better: --config.train.num_steps=100000.
+Not measured yet.
+"""
+
+import dataclasses
+
+from ml_collections import config_dict
+
+from experiments.configs.clic import hyperprior as base
+from inrjax.networks import hyperprior
+
+VARIANTS = tuple(base.VARIANTS)
+
+
+def get_config(variant: str = "1e-3") -> config_dict.ConfigDict:
+  """What differs from `hyperprior.py`, locked.
+
+  Args:
+    variant: beta.
+  """
+  if variant not in VARIANTS:
+    raise ValueError(f"variant {variant!r} is not one of {[*VARIANTS]}")
+  config = base.get_config(variant)
+  with config.unlocked():
+    config.network.update(dataclasses.asdict(hyperprior.small()))
+    # The photographs that come with scikit-image, where there is no --data_dir.
+    config.data.source.tfds = config_dict.placeholder(str)
+    config.signal.side = 128
+    config.data.pipeline.update(
+      crops_per_image=2,  # Of each image that is read.
+      augment=("flip", "transpose"),
+      cache_bytes=2**30,
+      read_threads=1,
+    )
+    config.train.update(
+      num_steps=10_000, checkpoint_every=500, log_every=20, evaluate_every=500
+    )
+    # A higher rate makes up for some of the missing steps.
+    config.outer.update(learning_rate=5e-4, clip_norm=1.0)
+    config.evaluate.num_validation_crops = 8
+  return config

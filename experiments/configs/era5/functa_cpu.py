@@ -1,0 +1,39 @@
+"""Functa on near-surface temperature, small enough for two CPU cores.
+
+  python -m experiments.era5
+      --config=experiments/configs/era5/functa_cpu.py:16
+      --workdir=DIR --mode=train --mode=evaluate --mode=export
+      --data_dir=FIELDS.nc
+
+The part after the colon is the number of values stored per signal:
+4, 8, 16, 64.
+Made for the 110 annual means of `trefht_ccm_ensemble57_1890-1999_annual.nc`, in
+32 x 64 points, the last 20 of them for testing.
+Hardware and time: two CPU cores, minutes.
+Not measured yet.
+"""
+
+from ml_collections import config_dict
+
+from experiments.configs import grids
+from experiments.configs.era5 import functa
+
+VARIANTS = ("4", "8", "16", "64")
+
+
+def get_config(variant: str = "16") -> config_dict.ConfigDict:
+  """What differs from `functa.py`, locked.
+
+  Args:
+    variant: number of values stored per signal.
+  """
+  if variant not in VARIANTS:
+    raise ValueError(f"variant {variant!r} is not one of {[*VARIANTS]}")
+  config = functa.get_config()
+  grids.shrink(config, variant)
+  with config.unlocked():
+    config.signal.value_range = (202.0, 314.0)
+    config.data.source.update(variable="TREFHT", stride=2, held_out=20)
+    config.data.pipeline.batch_size = 8
+    config.network.w0 = 20.0
+  return config

@@ -1,0 +1,1 @@
+"""Three seconds of LibriSpeech, and its configs."""

@@ -1,0 +1,39 @@
+"""Functa on LibriSpeech, small enough for two CPU cores.
+
+  python -m experiments.librispeech
+      --config=experiments/configs/librispeech/functa_cpu.py:16
+      --workdir=DIR --mode=train --mode=evaluate --mode=export
+      --data_dir=LIBRISPEECH
+
+The part after the colon is the number of values stored per signal:
+8, 16, 32.
+Made for 130 utterances in patches of 200 samples.
+Hardware and time: two CPU cores, minutes.
+Not measured yet.
+"""
+
+from ml_collections import config_dict
+
+from experiments.configs import grids
+from experiments.configs.librispeech import functa
+
+VARIANTS = ("8", "16", "32")
+
+
+def get_config(variant: str = "16") -> config_dict.ConfigDict:
+  """What differs from `functa.py`, locked.
+
+  Args:
+    variant: number of values stored per signal.
+  """
+  if variant not in VARIANTS:
+    raise ValueError(f"variant {variant!r} is not one of {[*VARIANTS]}")
+  config = functa.get_config()
+  grids.shrink(config, variant)
+  with config.unlocked():
+    config.signal.sides = (200,)
+    config.data.source.held_out = 10
+    config.data.pipeline.update(batch_size=64, crops_per_image=16)
+    config.network.w0 = 30.0
+    config.outer.task_tile = 32
+  return config

@@ -1,0 +1,1 @@
+"""Configs for Xiph, and any other clip."""

@@ -1,0 +1,43 @@
+"""A small hyperprior adapted to a clip or folder of frames, for two CPU cores.
+
+  python -m experiments.xiph
+      --config=experiments/configs/xiph/adapted_cpu.py:model_1e-3
+      --model=MODEL --data_dir=CLIP --workdir=DIR
+      --mode=train --mode=evaluate --mode=export
+
+The part after the colon is what is adapted, and beta, as in `adapted.py`; the
+model should be that of `configs/clic/hyperprior_cpu.py` of the same beta.
+Hardware and time: two CPU cores, minutes; longer is better:
+--config.train.num_steps=20000. Of a long clip, some frames:
+--config.data.source.num_frames=16 --config.data.source.stride=5.
+Not measured yet.
+"""
+
+from ml_collections import config_dict
+
+from experiments.configs.xiph import adapted
+
+VARIANTS = adapted.VARIANTS
+
+
+def get_config(variant: str = "model_1e-3") -> config_dict.ConfigDict:
+  """What differs from `adapted.py`, locked.
+
+  Args:
+    variant: what is adapted, and beta.
+  """
+  config = adapted.get_config(variant)
+  with config.unlocked():
+    config.data.source.clip = config_dict.placeholder(str)
+    config.data.batches.update(batch_size=2, crop_side=128, read_threads=0)
+    latents = config.adapt.part == "latents"
+    config.train.update(
+      num_steps=100 if latents else 2000,
+      checkpoint_every=100,
+      log_every=10,
+      evaluate_every=10 if latents else 200,
+    )
+    # Higher rates make up for some of the missing steps.
+    factors = {"model": 2.0, "encoder": 100.0, "latents": 10.0}
+    config.outer.learning_rate *= factors[config.adapt.part]
+  return config

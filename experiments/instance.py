@@ -1,0 +1,278 @@
+"""Adapts a trained hyperprior to one clip, and reports where the bytes go.
+
+train     adapts; the best model by RDM so far lies in `best`
+evaluate  compresses with it, and with the global model
+export    writes `clip.inr`, of the smaller of the two
+"""
+
+import dataclasses
+import functools
+import pathlib
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments import build, evaluation, hyperprior, training
+from inrjax import codec as codec_lib
+from inrjax import data, train
+from inrjax.codec import latent_update, output_file
+from inrjax.evaluate import metrics
+from inrjax.meta import instance_adaptive, rate_distortion
+from inrjax.quantize import spike_and_slab
+from inrjax.train import adaptation as adaptation_lib
+from inrjax.train import parallel
+
+_QUANTIZERS = {
+  "rounded": spike_and_slab.quantize_tree,
+  "none": instance_adaptive.unquantized,
+}
+_RATES = {
+  "continuous": spike_and_slab.continuous_bits,
+  "discrete": spike_and_slab.discrete_bits,
+  "none": None,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """One config in one working folder; see `launch.Run`.
+
+  Attributes:
+    config: the config as plain nested mappings.
+    workdir: the working folder.
+    load: the frames `[T, H, W, C]` of the clip, whatever the name.
+    trained_in: the working folder whose best model is evaluated and exported;
+      None is this run's own.
+    make_codec: the codec of the global model.
+  """
+
+  config: build.Section
+  workdir: pathlib.Path
+  load: Callable[[str], np.ndarray]
+  trained_in: pathlib.Path | None = None
+  make_codec: Callable[[], codec_lib.HyperpriorCodec] | None = None
+
+  def meta_learn(self) -> None:
+    """Adapts, from the newest checkpoint if there is one."""
+    best = self._best(self.workdir)
+
+    def measured(state: train.TrainState) -> dict[str, float]:
+      found = best.offer(state)
+      return {f"clip_{name}": value for name, value in found.items()}
+
+    with build.of_config():
+      optimizer = train.make_optimizer(**self.config["outer"])
+    state = train.init_state(
+      jax.random.key(self.config["seed"]),
+      self.adaptation.start,
+      optimizer,
+      carry=self.codec.params,
+    )
+    try:
+      training.fit(
+        self.config,
+        self.workdir,
+        build.Problem(self.adaptation.objective, optimizer, state),
+        self._batches(),
+        evaluate_fn=measured,
+        make_step=parallel.make_single_step,
+        shown=("loss", "clip_rdm", "clip_psnr"),
+      )
+    except train.NonFiniteError as error:
+      warnings.warn(
+        f"{error} The best model before it is that of step {best.step}.",
+        adaptation_lib.DivergedWarning,
+        stacklevel=2,
+      )
+
+  def measure(self) -> None:
+    """Writes and prints what the clip takes, before and after."""
+    best = self._trained()
+    adapted = adaptation_lib.adapted_codec(self.codec, best.fast, self.prior)
+    before, _ = self._described(self.codec, best.unadapted)
+    after, decoded = self._described(adapted, best.measured["rdm"])
+    parts = parts_of_update(self.codec, best.fast, self.prior)
+    quality = evaluation.quality(self.frames, decoded)
+    record: evaluation.Record = {
+      # Parameters that change: what is stored beside the latents.
+      "num_modulations": sum(part["changed"] for part in parts.values()),
+      "num_images": len(self.frames),
+      "step": best.step,
+      "unquantised": [{"psnr": best.measured["psnr"]}],
+      "quantised": [{"num_bits": 8, "nominal_bpp": after["bpp"]} | quality],
+      "global": before,
+      "adapted": after | {"zero_update_bytes": self._zero_bytes(best.fast)},
+      "computed": best.measured,
+      "parts": parts,
+    }
+    training.write_record(self.workdir, record)
+    rows = [{"model": "global"} | before, {"model": "adapted"} | after]
+    print(evaluation.table(rows), end="")
+
+  def write_model(self) -> None:
+    """Writes `clip.inr`; never larger than without adaptation."""
+    content = adaptation_lib.compress(
+      self.codec, self._trained(), list(self.frames), prior=self.prior
+    )
+    path = self.workdir / "clip.inr"
+    output_file.write_atomically(path, content)
+    print(f"Wrote {path}: {len(content)} bytes.")
+
+  @functools.cached_property
+  def codec(self) -> codec_lib.HyperpriorCodec:
+    """Of the global model."""
+    assert self.make_codec is not None
+    return self.make_codec()
+
+  @functools.cached_property
+  def frames(self) -> np.ndarray:
+    """`[T, H, W, C]` uint8."""
+    return self.load("clip")
+
+  @functools.cached_property
+  def prior(self) -> spike_and_slab.SpikeAndSlab:
+    """Of the change (section `prior`)."""
+    with build.of_config():
+      return spike_and_slab.SpikeAndSlab(**self.config["prior"])
+
+  @functools.cached_property
+  def adaptation(self) -> adaptation_lib.Adaptation:
+    """What is adapted, and how (section `adapt`)."""
+    settings, beta = dict(self.config["adapt"]), self.config["beta"]
+    model = hyperprior.model_of(self.codec.config)
+    params = self.codec.params
+
+    def of_model() -> adaptation_lib.Adaptation:
+      return adaptation_lib.of_model(
+        model,
+        params,
+        beta=beta,
+        num_pixels=self.frames[..., 0].size,
+        prior=self.prior,
+        quantize_fn=build.choose(
+          _QUANTIZERS, settings["quantise"], "adapt.quantise"
+        ),
+        rate_fn=build.choose(_RATES, settings["rate"], "adapt.rate"),
+        learn_scales=settings["learn_scales"],
+      )
+
+    parts = {
+      "model": of_model,
+      "encoder": lambda: adaptation_lib.of_encoder(model, params, beta=beta),
+      "latents": lambda: adaptation_lib.of_latents(
+        model, params, self.frames, beta=beta
+      ),
+    }
+    make = build.choose(parts, settings["part"], "adapt.part")
+    with build.of_config():
+      rate_distortion.check_beta(beta)
+    found: adaptation_lib.Adaptation = make()
+    return found
+
+  def _batches(self) -> Any:
+    if self.config["adapt"]["part"] == "latents":
+      return adaptation_lib.whole_frames(self.frames)
+    settings = dict(self.config["data"]["batches"])
+    side = settings.pop("crop_side")
+    height, width = self.frames.shape[1:3]
+    crop = None if side is None else (min(side, height), min(side, width))
+    return data.make_pipeline(
+      data.ArraySource(self.frames),
+      seed=self.config["seed"],
+      crop_size=crop,
+      **settings,
+    )
+
+  def _best(self, folder: pathlib.Path) -> adaptation_lib.Best:
+    """The best so far, of the run in a folder."""
+    beta = self.config["beta"]
+    measure = adaptation_lib.make_measure(
+      self.adaptation, self.codec.params, self.frames, beta=beta
+    )
+    return adaptation_lib.Best(
+      measure, self.adaptation.start, beta=beta, folder=folder / "best"
+    )
+
+  def _trained(self) -> adaptation_lib.Best:
+    folder = self.trained_in or self.workdir
+    if not (folder / "checkpoints").is_dir():
+      raise SystemExit(
+        f"There is no adaptation in {folder}; train first, with --mode=train "
+        "and the same --config, --model and --workdir."
+      )
+    best = self._best(folder)
+    print(f"Using the best model, of step {best.step}.")
+    return best
+
+  def _described(
+    self, codec: codec_lib.HyperpriorCodec, computed_rdm: float
+  ) -> tuple[dict[str, float], list[np.ndarray]]:
+    """What a codec's file of the clip takes, and what is in it."""
+    content = codec.compress_many(list(self.frames))
+    decoded = [frame for _, frame in self.codec.decompress_many(content)]
+    rates = self.codec.rates(content)
+    num_pixels = self.frames[..., 0].size
+    bpp = 8 * len(content) / num_pixels
+    mse = metrics.mean(
+      [metrics.mse(*pair) for pair in zip(self.frames, decoded, strict=True)]
+    )
+    update, latents = (
+      float(sum(getattr(rate, name) for rate in rates))
+      for name in ("side", "payload")
+    )
+    return {
+      "bytes": float(len(content)),
+      "bpp": bpp,
+      "latent_bytes": latents,
+      "update_bytes": update,
+      "computed_latent_bytes": sum(r.estimated_bits for r in rates) / 8,
+      "psnr": metrics.mean_psnr(self.frames, decoded),
+      "rdm": self.config["beta"] * bpp + mse / 255**2,
+      "computed_rdm": computed_rdm,
+    }, decoded
+
+  def _zero_bytes(self, fast: Any) -> int:
+    """M_0 in bytes: what an update takes that changes nothing."""
+    if not _has_update(fast):
+      return 0
+    zero = latent_update.zero_update(self.codec.receiver, self.prior)
+    return len(latent_update.encode(zero))
+
+
+def parts_of_update(
+  codec: codec_lib.HyperpriorCodec,
+  fast: Any,
+  prior: spike_and_slab.SpikeAndSlab,
+) -> dict[str, dict[str, float]]:
+  """How many parameters change, layer by layer, and what that costs (fig. 3).
+
+  Args:
+    codec: of the global model.
+    fast: what was learned.
+    prior: of the change.
+
+  Returns:
+    By part and layer, "parameters", "changed" and "bits" under the prior; empty
+    where nothing of the receiver is adapted.
+  """
+  if not _has_update(fast):
+    return {}
+  update = latent_update.quantize(prior, fast["delta"], fast.get("log_scales"))
+  bits = latent_update.cost(update)
+  found: dict[str, dict[str, float]] = {}
+  for part in codec.receiver:
+    for layer, symbols in update.symbols[part].items():
+      leaves: Sequence[np.ndarray] = jax.tree.leaves(symbols)
+      found[f"{part}/{layer}"] = {
+        "parameters": sum(leaf.size for leaf in leaves),
+        "changed": sum(int(np.count_nonzero(leaf)) for leaf in leaves),
+        "bits": sum(jax.tree.leaves(bits[part][layer])),
+      }
+  return found
+
+
+def _has_update(fast: Any) -> bool:
+  return isinstance(fast, dict) and "delta" in fast

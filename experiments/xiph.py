@@ -1,0 +1,87 @@
+"""A hyperprior adapted to one clip: `--model` to `--data_dir`.
+
+`--model` is what `experiments.clic --mode=export` writes. `--data_dir` is a
+video, a folder of its frames, or the folder of the clips that the config names.
+Export writes `clip.inr`, which `inrjax decompress --model` reads.
+"""
+
+import functools
+import pathlib
+
+import numpy as np
+from absl import flags
+
+import inrjax
+from experiments import instance, launch
+from inrjax import codec, data
+
+_MODEL = flags.DEFINE_string("model", None, "The global model's file.")
+
+# Frames per second of the clips of table 2, by the beginning of their names.
+CLIPS = {
+  "in_to_tree": 50,
+  "aspen": 30,
+  "controlled_burn": 30,
+  "sunflower": 25,
+  "pedestrian_area": 25,
+}
+
+
+def load(
+  split: str,
+  data_dir: pathlib.Path | None,
+  *,
+  clip: str | None,
+  start: int,
+  stride: int | None,
+  num_frames: int | None,
+  size: tuple[int, int] | None,
+) -> np.ndarray:
+  """The frames of a clip, `[T, H, W, 3]` uint8.
+
+  Args:
+    split: there is but one.
+    data_dir: a video, or a folder of frames, or of clips.
+    clip: one of `CLIPS` in that folder.
+    start: the first frame.
+    stride: frames from one that is taken to the next; None is two a second of
+      `CLIPS`, else every frame.
+    num_frames: T; None for all.
+    size: height and width that frames are cut and resized to.
+
+  Raises:
+    VideoError: if there is no such clip.
+  """
+  del split
+  if data_dir is None:
+    raise data.VideoError("A clip is needed; give --data_dir=CLIP.")
+  if clip is not None:
+    if clip not in CLIPS:
+      raise data.VideoError(f"{clip!r} is none of the clips {[*CLIPS]}.")
+    found = [p for p in sorted(data_dir.glob("*")) if p.name.startswith(clip)]
+    if len(found) != 1:
+      raise data.VideoError(
+        f"{data_dir} holds {len(found)} files that begin with {clip!r}, not "
+        "one; with --config.data.source.clip=None it is a clip itself."
+      )
+    data_dir, stride = found[0], stride or round(CLIPS[clip] / 2)
+  return data.read_clip(
+    data_dir, num_frames=num_frames, size=size, start=start, stride=stride or 1
+  )
+
+
+def global_model() -> codec.HyperpriorCodec:
+  """The codec of `--model`."""
+  if _MODEL.value is None:
+    raise codec.CodecError("A global model is needed; give --model=FILE.")
+  found = inrjax.load(_MODEL.value)
+  if not isinstance(found, codec.HyperpriorCodec):
+    raise codec.CodecError(
+      f"{_MODEL.value} is a {found.info().get('codec', 'codec')}, not a "
+      "hyperprior: only that can be adapted."
+    )
+  return found
+
+
+if __name__ == "__main__":
+  launch.main(load, functools.partial(instance.Run, make_codec=global_model))

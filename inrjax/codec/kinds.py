@@ -1,0 +1,152 @@
+"""Kinds of signals that are no images, and which files hold them.
+
+A signal is an array `[..., D1, ..., Dk, C]` in its own unit, and what else its
+file says of it, as JSON values: enough to write the same kind of file again.
+How files are read and written is in `files_audio`, `files_field`,
+`files_volume` and `files_array`; `signal_files` picks among them.
+"""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from inrjax.codec import errors, signal_spec
+
+# What a grid codec can serve, by the endings of the files that hold it.
+SUFFIXES = {
+  "audio": (".wav", ".flac"),
+  "field": (".nc",),
+  "volume": (".nii", ".nii.gz"),
+  "array": (".npy",),
+}
+KINDS = tuple(SUFFIXES)
+CHOICES = ("image", *KINDS)
+# Axes of a signal before its channels, where the kind fixes them.
+NUM_AXES = {"audio": 1, "field": 2, "volume": 3}
+
+
+class Signal(NamedTuple):
+  """What a file holds, or one variable of it.
+
+  Attributes:
+    kind: one of `KINDS`.
+    values: `[..., D1, ..., Dk, C]`, in the file's unit and of a type of
+      `signal_spec.DTYPES`; NaN where a value is missing. Axes before the k of
+      the kind count signals of one shape: channels of sound, steps in time.
+    metadata: JSON values; what the kind's files need beside the values.
+    unit: of the values, "" for none.
+    name: of the file, for display.
+  """
+
+  kind: str
+  values: np.ndarray
+  metadata: Mapping[str, Any] = {}
+  unit: str = ""
+  name: str | None = None
+
+
+class Grid(NamedTuple):
+  """How the axes of an array are used by a model of k axes.
+
+  Attributes:
+    lead: lengths of the axes that count signals.
+    grid: lengths of the k axes of each.
+    channels: C.
+  """
+
+  lead: tuple[int, ...]
+  grid: tuple[int, ...]
+  channels: int
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+  """The kind of a file by its name: one of `CHOICES`.
+
+  What no kind claims is taken for an image.
+  """
+  name = pathlib.PurePath(path).name.lower()
+  for kind, suffixes in SUFFIXES.items():
+    if name.endswith(suffixes):
+      return kind
+  return "image"
+
+
+def suffix_of(path: str | os.PathLike[str]) -> str:
+  """The ending of a file's name in small letters, `.nii.gz` as a whole."""
+  name = pathlib.PurePath(path).name.lower()
+  known = [s for group in SUFFIXES.values() for s in group if name.endswith(s)]
+  return max(known, key=len, default=pathlib.PurePath(name).suffix)
+
+
+def arrange(
+  shape: Sequence[int], *, num_axes: int, channels: int
+) -> Grid | None:
+  """How a model sees an array, or None if it cannot be one of its signals.
+
+  The last axis holds the channels if it has as many as the model. A model of
+  one channel also takes arrays without a channel axis.
+
+  Args:
+    shape: of the array.
+    num_axes: k.
+    channels: C of the model.
+  """
+  shape = tuple(int(n) for n in shape)
+  if len(shape) > num_axes and shape[-1] == channels:
+    return Grid(shape[: -num_axes - 1], shape[-num_axes - 1 : -1], channels)
+  if channels == 1 and len(shape) >= num_axes:
+    return Grid(shape[:-num_axes], shape[-num_axes:], 1)
+  return None
+
+
+def own_range(kind: str, values: np.ndarray) -> tuple[float, float]:
+  """The range of a signal: full scale of sound, lowest and highest of others.
+
+  Args:
+    kind: one of `KINDS`.
+    values: of a type of `signal_spec.DTYPES`; NaN is skipped.
+
+  Returns:
+    The ends, the second above the first also if all values are alike.
+  """
+  if kind == "audio":
+    if values.dtype.kind == "f":
+      return -1.0, 1.0
+    return signal_spec.NATURAL_RANGES[values.dtype.name]
+  low, high = float(np.nanmin(values)), float(np.nanmax(values))
+  return low, high if low < high else low + max(1.0, abs(low))
+
+
+def checked(signal: Signal) -> Signal:
+  """A signal whose values can be coded.
+
+  Raises:
+    UnsupportedSignalError: for another kind or type, no values, infinite ones,
+      or nothing but missing ones.
+  """
+  name = signal.name or f"The {signal.kind}"
+  values = np.asarray(signal.values)
+  if signal.kind not in KINDS:
+    raise errors.UnsupportedSignalError(
+      f"{name} is of kind {signal.kind!r}; choose from {', '.join(KINDS)}."
+    )
+  if values.dtype.name not in signal_spec.DTYPES:
+    raise errors.UnsupportedSignalError(
+      f"{name} has type {values.dtype}; convert it to one of "
+      f"{', '.join(signal_spec.DTYPES)}."
+    )
+  if not values.size:
+    raise errors.UnsupportedSignalError(f"{name} is empty: {values.shape}.")
+  if values.dtype.kind == "f":
+    if np.isinf(values).any():
+      raise errors.UnsupportedSignalError(
+        f"{name} has infinite values; mark what is missing with NaN."
+      )
+    if np.isnan(values).all():
+      raise errors.UnsupportedSignalError(
+        f"{name} has no value that is not missing."
+      )
+  return signal._replace(values=values)
