@@ -8,6 +8,7 @@ that names what it takes from here.
 
 import math
 from collections.abc import Collection
+from typing import Any
 
 from ml_collections import config_dict
 
@@ -33,7 +34,7 @@ def lambdas(*weights: str) -> tuple[str, ...]:
   return tuple(f"lambda_{weight}" for weight in weights)
 
 
-def sparsity(variant: str, variants: Collection[str]) -> dict[str, float]:
+def sparsity(variant: str, variants: Collection[str]) -> dict[str, Any]:
   """What `mscn` is asked for: as many rounds, or a lambda.
 
   Args:
