@@ -351,34 +351,53 @@ def measured(
   quality: float,
   effort: str,
 ) -> evaluation.Record:
-  """Rate of files, metadata aside, and errors at one quality.
+  """Rate of one file of all signals, and errors, at one quality.
 
   Args:
     codec: the codec.
-    signals: what is compressed, each on its own.
+    signals: what is compressed; fields on one grid are steps in time of one
+      signal, as in their files.
     quality: 0 to 100.
     effort: of the encoder.
 
   Returns:
-    Means: bits per place with and without headers, PSNR with the model's range
-    as peak, errors in the signals' unit; the largest error is that of all.
+    Bits per place with and without headers and metadata; means over the signals
+    of PSNR, with the model's range as peak, and of the error in their unit; the
+    largest error of all.
   """
+  together = _stacked(signals)
+  encoded = codec.compress_signals(together, quality=quality, effort=effort)
   rows = []
-  for signal in signals:
-    encoded = codec.compress_signals([signal], quality=quality, effort=effort)
-    (decoded,) = codec.decompress_signals(encoded)
-    (rate,) = codec.rates(encoded)
-    plan = codec.plan(codec.check_signal(signal), signal.metadata)
-    found = signal_errors.signal_errors(
-      signal.values, decoded.values, value_range=plan.interval
-    )
-    bits = np.array([8 * rate.total, 8 * rate.payload]) / plan.num_places
-    rows.append([*bits, found.psnr, found.root_mean_square, found.max_absolute])
-  table = np.array(rows)
-  names = ("bpp", "payload_bpp", "psnr", "rmse", "max_error")
-  record = dict(zip(names, table.mean(axis=0).tolist(), strict=True))
-  record["max_error"] = float(table[:, -1].max())
-  return {"quality": quality, **record}
+  decoded = codec.decompress_signals(encoded)
+  for before, after in zip(together, decoded, strict=True):
+    plan = codec.plan(codec.check_signal(before), before.metadata)
+    pairs = (s.values.reshape(plan.shape) for s in (before, after))
+    for original, result in zip(*pairs, strict=True):
+      rows.append(
+        signal_errors.signal_errors(original, result, value_range=plan.interval)
+      )
+  num_places = sum(s.values.size for s in signals) / codec.channels
+  rates = codec.rates(encoded)
+  return {
+    "quality": quality,
+    "bpp": 8 * len(encoded) / num_places,
+    "payload_bpp": 8 * sum(r.payload for r in rates) / num_places,
+    "psnr": float(np.mean([row.psnr for row in rows])),
+    "rmse": float(np.mean([row.root_mean_square for row in rows])),
+    "max_error": max(row.max_absolute for row in rows),
+  }
+
+
+def _stacked(signals: list[kinds.Signal]) -> list[kinds.Signal]:
+  """Fields on one grid as one signal; others as they are."""
+  first = signals[0]
+  if first.kind != "field" or any(
+    s.metadata != first.metadata for s in signals
+  ):
+    return signals
+  metadata = {**first.metadata, "dims": ["time", *first.metadata["dims"]]}
+  values = np.stack([signal.values for signal in signals])
+  return [first._replace(values=values, metadata=metadata)]
 
 
 def _any_open(gates: method_lib.Gates, outer: method_lib.Outer) -> bool:
