@@ -60,6 +60,34 @@ def pruning_entries(
   return found
 
 
+def changed(
+  entries: Sequence[sweeps.Entry],
+  overrides: Mapping[str, Any],
+  *,
+  method: str | None = None,
+  name: str | None = None,
+) -> list[sweeps.Entry]:
+  """Entries with further overrides.
+
+  Args:
+    entries: of a sweep.
+    overrides: added to those of each entry.
+    method: only the entries of this method are taken; None takes all.
+    name: what the method is called then; None keeps its name.
+  """
+  found = []
+  for entry in entries:
+    own, setting, seed = entry.name.split("/")
+    if method in (None, own):
+      found.append(
+        entry._replace(
+          name=f"{name or own}/{setting}/{seed}",
+          overrides={**entry.overrides, **overrides},
+        )
+      )
+  return found
+
+
 def quantization_entries(
   launcher: str,
   config: str,

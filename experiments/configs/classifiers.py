@@ -239,4 +239,4 @@ def for_two_cores(config: config_dict.ConfigDict, *, held_out: int) -> None:
   config.train.update(
     num_epochs=3.0, checkpoint_every=100, evaluate_every=100, log_every=10
   )
-  config.evaluate.update(num_images=500, num_validation_images=held_out)
+  config.evaluate.num_validation_images = held_out

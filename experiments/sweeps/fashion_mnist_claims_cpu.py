@@ -8,31 +8,23 @@ step for the effect of M (0 is snip, 3 is prospr). Beside
 from experiments import accuracy_sweep, sweeps
 from experiments.configs import classifiers
 
-_SPARSITIES = (0.9, 0.95)
-_SEEDS = (0, 1, 2)
-
 
 def get_sweep() -> list[sweeps.Entry]:
   """Methods by sparsities by seeds, the first seed first."""
   entries = []
-  for seed in _SEEDS:
+  for seed in (0, 1, 2):
     found = accuracy_sweep.pruning_entries(
       "fashion_mnist_pruning",
       "vgg_cpu",
       methods=tuple(classifiers.PRUNING),
-      sparsities=_SPARSITIES,
+      sparsities=(0.9, 0.95),
       seeds=(seed,),
     )
-    found += [
-      e._replace(
-        name=e.name.replace("prospr/", "prospr_m1/"),
-        overrides={**e.overrides, "prune.saliency.num_steps": 1},
-      )
-      for e in found
-      if e.name.startswith("prospr/")
-    ]
-    entries += [
-      e._replace(overrides={**e.overrides, "evaluate.num_validation_images": 0})
-      for e in found
-    ]
-  return entries
+    found += accuracy_sweep.changed(
+      found,
+      {"prune.saliency.num_steps": 1},
+      method="prospr",
+      name="prospr_m1",
+    )
+    entries += found
+  return accuracy_sweep.changed(entries, {"evaluate.num_validation_images": 0})

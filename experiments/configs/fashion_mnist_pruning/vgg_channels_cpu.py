@@ -31,7 +31,7 @@ def get_config(variant: str = "prospr") -> config_dict.ConfigDict:
     kind="vgg",
     num_classes=10,
     convs=(1, 1, 1),
-    widths=(16, 32, 64),
+    widths=(32, 64, 128),
   )
   config.prune = classifiers.prune_section(variant, structure="channels")
   classifiers.for_two_cores(config, held_out=500)
