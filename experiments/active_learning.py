@@ -242,7 +242,7 @@ class Learner:
     settings = self.phases.config["evaluate"]
     return classifiers.score(
       self._predict(model),
-      self.phases.first("test", settings["num_images"]),
+      self.phases.first(settings["split"], settings["num_images"]),
       batch_size=settings["batch_size"],
     )
 

@@ -100,7 +100,7 @@ class Run:
     """Writes and returns accuracy, size and what grids of bits leave of it."""
     phases, done = self.phases, self.finished
     settings = phases.config["evaluate"]
-    test = phases.first("test", settings["num_images"])
+    test = phases.first(settings["split"], settings["num_images"])
     model = done.model._replace(
       params=classifiers.masked(done.model.params, done.model.masks)
     )

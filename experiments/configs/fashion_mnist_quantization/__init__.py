@@ -1,0 +1,1 @@
+"""Configs of quantised classifiers on Fashion-MNIST."""
