@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from absl import app, flags
 
-from experiments import active_learning, sweep, sweeps
+from experiments import accuracy_figures, sweep, sweeps
 from experiments.configs import classifiers
 from inrjax import evaluate
 from inrjax.evaluate import files
@@ -175,7 +175,7 @@ def accuracies(results: Results) -> dict[str, dict[str, list[float]]]:
     method, setting, _ = name.split("/")
     if "grids" not in result:
       column = f"{100 * float(setting):.1f} %"
-      found[method][column].append(100 * _score(result))
+      found[method][column].append(100 * accuracy_figures.score(result))
       continue
     row = method if setting == _WHOLE else f"{method} @ ({setting})"
     found[row][_FULL].append(100 * result["accuracy"])
@@ -183,15 +183,6 @@ def accuracies(results: Results) -> dict[str, dict[str, list[float]]]:
       bits = f"({grid['weight_bits']}, {grid['activation_bits']})"
       found[row][bits].append(100 * grid["accuracy"])
   return {method: dict(columns) for method, columns in found.items()}
-
-
-def _score(result: Mapping[str, Any]) -> float:
-  return float(result.get("iou", result["accuracy"]))
-
-
-def _name(results: Results) -> str:
-  masks = any("iou" in result for result in results.values())
-  return "mean IoU" if masks else "accuracy"
 
 
 def rows(results: Results) -> list[list[str]]:
@@ -216,14 +207,14 @@ def size_rows(results: Results) -> list[list[str]]:
   groups = collections.defaultdict(list)
   for name, result in results.items():
     groups[tuple(name.split("/")[:2])].append(result)
-  titles = ["method", "setting", _name(results)]
+  titles = ["method", "setting", accuracy_figures.score_name(results)]
   table = [[*titles, "parameters left", "FLOPs left"]]
   for (method, setting), group in groups.items():
     parts = [
       np.mean([one[f"{what}_left"] / one[what] for one in group])
       for what in ("parameters", "flops")
     ]
-    accuracy = np.mean([100 * _score(one) for one in group])
+    accuracy = np.mean([100 * accuracy_figures.score(one) for one in group])
     table.append(
       [
         method,
@@ -235,51 +226,9 @@ def size_rows(results: Results) -> list[list[str]]:
   return table
 
 
-def accuracy_figure(
-  path: pathlib.Path, results: Results, *, title: str, over: str
-) -> None:
-  """Accuracy over the part of something that is left, a line for each method.
-
-  Args:
-    path: the file to write.
-    results: by the entries' names.
-    title: of the figure.
-    over: "parameters" or "flops".
-  """
-  # Optional, and slow to import.
-  from matplotlib.backends import backend_agg
-  from matplotlib.figure import Figure
-
-  groups: dict[str, dict[str, list[tuple[float, float]]]] = (
-    collections.defaultdict(lambda: collections.defaultdict(list))
-  )
-  for name, one in results.items():
-    method, setting, _ = name.split("/")
-    left = 100 * one[f"{over}_left"] / one[over]
-    groups[method][setting].append((left, 100 * _score(one)))
-  figure = Figure(figsize=(6, 4), layout="constrained")
-  backend_agg.FigureCanvasAgg(figure)
-  axes = figure.add_subplot()
-  for method, settings in groups.items():
-    points = sorted(
-      (*np.mean(pairs, axis=0), np.std([y for _, y in pairs]))
-      for pairs in settings.values()
-    )
-    x, y, deviation = np.array(points).T
-    axes.errorbar(x, y, deviation, label=method, marker="o", markersize=3)
-  axes.set_xscale("log")
-  axes.invert_xaxis()
-  axes.set(
-    xlabel=f"{over} left (%)", ylabel=f"test {_name(results)} (%)", title=title
-  )
-  axes.legend()
-  with files.replacing(path) as place:
-    figure.savefig(place)
-
-
 def write(results: Results, workdir: pathlib.Path, *, title: str) -> None:
   """Writes `table.md`, and figures of what is left by pruning."""
-  title_of_scores = f"Test {_name(results)} (%)"
+  title_of_scores = f"Test {accuracy_figures.score_name(results)} (%)"
   tables = {title_of_scores: rows(results), "Size": size_rows(results)}
   text = "\n".join(
     f"## {name}\n\n{evaluate.markdown(table)}" for name, table in tables.items()
@@ -288,10 +237,12 @@ def write(results: Results, workdir: pathlib.Path, *, title: str) -> None:
     path.write_text(text)
   learned = {name: one for name, one in results.items() if "rounds" in one}
   for over in ("seconds", "num_labelled") if learned else ():
-    active_learning.figure(workdir / f"accuracy_{over}.png", learned, over=over)
+    accuracy_figures.learning(
+      workdir / f"accuracy_{over}.png", learned, over=over
+    )
   if any("grids" not in one for one in results.values()):
     for over in ("parameters", "flops"):
-      accuracy_figure(
+      accuracy_figures.pruning(
         workdir / f"accuracy_{over}.png", results, title=title, over=over
       )
 

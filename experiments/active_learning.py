@@ -10,7 +10,6 @@ thesis; figures 3.7 and A.1). A smaller network gets further in the same time.
 The same command goes on with the round that was not finished.
 """
 
-import collections
 import dataclasses
 import functools
 import json
@@ -258,42 +257,6 @@ class Learner:
     # Only the newest weights are gone on from.
     if len(done) > 1:
       shutil.rmtree(self._folder(len(done) - 2), ignore_errors=True)
-
-
-def figure(
-  path: pathlib.Path, results: Mapping[str, Mapping[str, Any]], *, over: str
-) -> None:
-  """Accuracy over what it took, a line for each method (figures 3.7 and A.1).
-
-  Args:
-    path: the file to write.
-    results: by names "method/setting/seed"; rounds that all seeds reached are
-      averaged.
-    over: "seconds" or "num_labelled".
-  """
-  # Optional, and slow to import.
-  from matplotlib.backends import backend_agg
-  from matplotlib.figure import Figure
-
-  groups: dict[str, list[np.ndarray]] = collections.defaultdict(list)
-  for name, one in results.items():
-    points = [(r[over], 100 * r["accuracy"]) for r in one["rounds"]]
-    groups[name.split("/")[0]].append(np.array(points))
-  drawing = Figure(figsize=(6, 4), layout="constrained")
-  backend_agg.FigureCanvasAgg(drawing)
-  axes = drawing.add_subplot()
-  for method, runs in groups.items():
-    length = min(len(run) for run in runs)
-    stacked = np.stack([run[:length] for run in runs])
-    x, y = stacked.mean(0).T
-    deviation = stacked[..., 1].std(0)
-    axes.plot(x, y, label=method)
-    axes.fill_between(x, y - deviation, y + deviation, alpha=0.2)
-  labels = {"seconds": "time (s)", "num_labelled": "labelled examples"}
-  axes.set(xlabel=labels[over], ylabel="test accuracy (%)")
-  axes.legend()
-  with files.replacing(path) as place:
-    drawing.savefig(place)
 
 
 def load(
