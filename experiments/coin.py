@@ -13,16 +13,18 @@ import numpy as np
 from experiments import build, evaluation
 from inrjax import evaluate
 from inrjax.codec import coin as coin_lib
-from inrjax.codec import coin_fit, coin_spec, coin_weights
+from inrjax.codec import coin_fit, coin_spec
 
 
 def make_spec(config: build.Section) -> coin_spec.CoinSpec:
   """The architecture (section `network`) and its fit (section `fit`)."""
   fit = dict(config["fit"])
   del fit["images_per_call"]  # `evaluate_images` takes it.
+  robust = dict(fit.pop("robust"))
   return coin_spec.CoinSpec(
     build.make_network(config),
     num_bits=tuple(config["evaluate"]["num_bits"]),
+    robust=None if robust["kind"] == "none" else coin_spec.Robust(**robust),
     **fit,
   )
 
@@ -49,11 +51,12 @@ def evaluate_images(
 
   Returns:
     The record of an evaluation; "nominal_bpp" counts b bits for each weight,
-    "estimated_bpp" the entropy coder's.
+    "file_bpp" the bytes of the image's file, and "estimated_bpp" those of its
+    symbols under the entropy coder's tables.
   """
   spec = make_spec(config)
   network = coin_fit.CoinNetwork(spec)
-  coder = coin_weights.WeightCoder(network.is_bias, network.leaf)
+  codec = coin_lib.CoinCodec(spec)
   keys = jax.random.split(jax.random.key(config["seed"]), len(images))
   fits: list[np.ndarray] = [np.empty(0)] * len(images)
   for part in _groups(images, config["fit"]["images_per_call"]):
@@ -67,20 +70,19 @@ def evaluate_images(
     return evaluate.as_uint8(network.values(params, rows, columns))
 
   def quantised(num_bits: int) -> evaluation.Record:
-    rounded = [coder.quantise(params, num_bits) for params in fits]
-    decoded = [
-      decode(image, coder.dequantise(q, num_bits))
-      for image, q in zip(images, rounded, strict=True)
+    written = [
+      codec.file_of(params, image, num_bits=num_bits)
+      for params, image in zip(fits, images, strict=True)
     ]
-    nominal = num_bits * spec.num_params
-    estimated = [
-      coder.cost(q.symbols, num_bits) + 8 * len(q.side) for q in rounded
-    ]
+    decoded = [codec.decompress(data) for data in written]
     num_pixels = np.array([image.shape[0] * image.shape[1] for image in images])
+    sizes = 8 * np.array([len(data) for data in written])
+    estimated = [codec.rates(data)[0].estimated_bits for data in written]
     return {
       "num_bits": num_bits,
-      "nominal_bpp": float(np.mean(nominal / num_pixels)),
+      "nominal_bpp": float(np.mean(num_bits * spec.num_params / num_pixels)),
       "estimated_bpp": float(np.mean(np.array(estimated) / num_pixels)),
+      "file_bpp": float(np.mean(sizes / num_pixels)),
     } | evaluation.quality(images, decoded)
 
   plain = [decode(*pair) for pair in zip(images, fits, strict=True)]

@@ -22,6 +22,10 @@ def make_spec(
   """
   signal, evaluation = config["signal"], config["evaluate"]
   export = config["export"]
+  at_start = None
+  if export["at_start"] is not None:
+    settings = evaluation["pruned_fits"]["at_start"]
+    at_start = sparse_spec.AtStart(export["at_start"], **settings)
   return sparse_spec.SparseSpec(
     network=build.make_any_network(config),
     gates=method.gates,
@@ -32,6 +36,7 @@ def make_spec(
     learning_rate=evaluation["fit"]["learning_rate"],
     num_kept=tuple(export["num_kept"]),
     pruned_roles=tuple(evaluation["pruned_roles"]),
+    at_start=at_start,
     image_side=export["image_side"],
   )
 

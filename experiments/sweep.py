@@ -137,12 +137,13 @@ def curves(
 
   Returns:
     Curves of the points that no other point of the method beats. The rate is
-    the entropy estimate where there is one, and else the count of bits.
+    that of files where there are some, else the entropy estimate, else the
+    count of bits.
   """
   points = collections.defaultdict(list)
   for (method, setting), group in _by_setting(results).items():
     for same in zip(*(one["quantised"] for one in group), strict=True):
-      rates = [r.get("estimated_bpp", r["nominal_bpp"]) for r in same]
+      rates = [_rate(r) for r in same]
       points[method].append(
         evaluate.RatePoint(
           bpp=float(np.mean(rates)),
@@ -154,6 +155,7 @@ def curves(
         )
       )
   found = []
+  note = "files" if in_files(results) else "estimated rates, not files"
   for method, all_points in points.items():
     best, _ = evaluate.front(evaluate.Curve(method, tuple(all_points)))
     kept = {float(bpp) for bpp in best}
@@ -161,10 +163,23 @@ def curves(
       evaluate.Curve(
         method,
         tuple(point for point in all_points if point.bpp in kept),
-        "estimated rates, not files",
+        note,
       )
     )
   return found
+
+
+def in_files(results: Mapping[str, Mapping[str, Any]]) -> bool:
+  """Whether all rates are those of files that were written."""
+  return all(
+    "file_bpp" in row for one in results.values() for row in one["quantised"]
+  )
+
+
+def _rate(row: Mapping[str, Any]) -> float:
+  """Bits per pixel: of files, else estimated, else counted."""
+  names = ("file_bpp", "estimated_bpp", "nominal_bpp")
+  return float(next(row[name] for name in names if name in row))
 
 
 def _read(folder: pathlib.Path) -> dict[str, Any]:
@@ -297,11 +312,12 @@ def main(argv: Sequence[str]) -> None:
   with files.replacing(workdir / "table.md") as path:
     path.write_text(text)
   print(evaluate.plain(first), end="")
+  rate_kind = "in files" if in_files(results) else "estimate"
   evaluate.rate_distortion_figure(
     workdir / "curves.png",
     found,
     title=title,
-    rate_label="bits per pixel (estimate)",
+    rate_label=f"bits per pixel ({rate_kind})",
   )
 
 

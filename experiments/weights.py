@@ -29,6 +29,7 @@ import numpy as np
 from experiments import build, evaluation, inner_steps, patterns, test_time
 from inrjax import data, evaluate
 from inrjax.adapt import links, loop
+from inrjax.codec import sparse_spec
 from inrjax.evaluate import files, metrics
 from inrjax.meta import method as method_lib
 from inrjax.meta import pruned
@@ -47,19 +48,34 @@ class Fitting(NamedTuple):
   """One way of fitting the test images, which gives one or more levels.
 
   Attributes:
-    name: how it is done: "fit", "one_shot", "imp" or "ticket"; of inner steps
-      the first of the gradients is "fit" and the others keep their names.
+    name: how it is done: "fit", or one of `evaluate.pruned_fits.procedures`; of
+      inner steps the first of the gradients is "fit" and the others keep their
+      names.
     num_kept: prunable parameters kept after each round of pruning while an
       image is fitted.
     survivors: what is stored of each image, for each level that is reported.
       There is one, the last, but of a ticket every round's end is one.
     gradient: that of inner steps (`test_time.make_method`); None is Adam.
+    after_round: where a part of the fit begins (`pruned.fit_pruned`).
+    every_part: each part takes all steps and is reported, as of a ticket, which
+      is trained in full after each round; else parts share the steps.
+    at_start: prunes before the fit, by this saliency; None prunes after parts.
   """
 
   name: str
   num_kept: tuple[int, ...]
   survivors: tuple[pruning.Survivors, ...]
   gradient: str | None = None
+  after_round: Callable[[PyTree, PyTree], PyTree] = pruned.go_on
+  every_part: bool = False
+  at_start: sparse_spec.AtStart | None = None
+
+  @property
+  def num_parts(self) -> int:
+    """Parts that share the steps."""
+    if self.every_part or self.at_start is not None:
+      return 1
+    return len(self.num_kept) + 1
 
 
 # `(outer, images [n, P, P, C]) -> (losses [n, K, steps + 1], values, values)`
@@ -216,8 +232,9 @@ def _pruned_fits(
   ratio: float,
   rounds: Sequence[int],
   procedures: Sequence[str],
+  at_start: build.Section,
 ) -> list[Fitting]:
-  """The plain fit with Adam, and those that prune on the way."""
+  """The plain fit with Adam, and those that prune before or on the way."""
   fittings = [Fitting("fit", (), (survivors,))]
   for count in rounds:
     kept = pruning.Schedule(0, 1, ratio, count).num_kept(survivors.prunable)
@@ -230,7 +247,17 @@ def _pruned_fits(
     known = {
       "one_shot": Fitting("one_shot", kept[-1:], left[-1:]),
       "imp": Fitting("imp", kept, left[-1:]),
-      "ticket": Fitting("ticket", kept, left),
+      "ticket": Fitting(
+        "ticket", kept, left, after_round=pruned.rewind, every_part=True
+      ),
+    } | {
+      f"{kind}_at_start": Fitting(
+        f"{kind}_at_start",
+        kept[-1:],
+        left[-1:],
+        at_start=sparse_spec.AtStart(kind, **at_start),
+      )
+      for kind in sparse_spec.SALIENCIES
     }
     fittings += [
       build.choose(known, name, "evaluate.pruned_fits.procedures")
@@ -260,15 +287,13 @@ def _make_fit(
 ) -> Fit:
   """The compiled fit of images, pruned on the way where it prunes."""
   as_context = build.make_as_context(**config["signal"])
-  is_ticket, num_kept = fitting.name == "ticket", fitting.num_kept
+  num_kept, at_start = fitting.num_kept, fitting.at_start
   if fitting.gradient is None:
     settings = config["evaluate"]["fit"]
-    # A ticket is trained in full after each round; else rounds share the steps.
-    num_parts = 1 if is_ticket else len(num_kept) + 1
     part = dataclasses.replace(
       method,
       link=links.adam(settings["learning_rate"]),
-      num_steps=settings["num_steps"] // num_parts,
+      num_steps=settings["num_steps"] // fitting.num_parts,
     )
   else:
     part = test_time.make_method(config, method, fitting.gradient)
@@ -287,9 +312,10 @@ def _make_fit(
       context,
       num_kept=num_kept,
       pruned_roles=roles,
-      after_round=pruned.rewind if is_ticket else pruned.go_on,
+      after_round=fitting.after_round,
+      at_start=None if at_start is None else at_start.saliency(),
     )
-    if is_ticket:  # The first part is the plain fit.
+    if fitting.every_part:  # The first part is the plain fit.
       return adapted.losses[1:], jax.tree.map(lambda x: x[1:], parts)
     losses = adapted.losses
     # Each part's own first loss, after the pruning, is left out.

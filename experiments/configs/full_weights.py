@@ -132,7 +132,14 @@ def base(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
     fit=section(num_steps=100, learning_rate=1e-3),  # Adam, full batch.
     pruned_roles=("weight",),  # What is counted as prunable.
     # MAML+OneShot and MAML+IMP from this start, for these numbers of rounds.
-    pruned_fits=section(ratio=0.2, rounds=(), procedures=("one_shot", "imp")),
+    pruned_fits=section(
+      ratio=0.2,
+      rounds=(),
+      # "one_shot", "imp", "ticket"; "prospr_at_start" and others by saliencies
+      procedures=("one_shot", "imp"),
+      # of the start, of which ProsPr looks through steps of gradient descent.
+      at_start=section(num_steps=3, learning_rate=1e-2, momentum=0.9),
+    ),
   )
   config.export = section(
     image_side=config_dict.placeholder(int),  # Shape files leave out.
@@ -140,6 +147,8 @@ def base(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
     # Weights kept after each round of pruning while a tile is fitted; () for
     # the pattern of the model.
     num_kept=(),
+    # "random", "magnitude", "snip" or "prospr" prunes before the fit instead.
+    at_start=config_dict.placeholder(str),
   )
   return config
 
@@ -256,6 +265,33 @@ def winning_ticket(*, source: config_dict.ConfigDict) -> config_dict.ConfigDict:
   with config.unlocked():
     config.evaluate.pruned_fits.update(
       rounds=(NUM_ROUNDS,), procedures=("ticket",)
+    )
+  return config
+
+
+def pruned_at_start(
+  *, source: config_dict.ConfigDict
+) -> config_dict.ConfigDict:
+  """Single images' networks, pruned before they are fitted.
+
+  Chapter 3 of Alizadeh's thesis prunes classifiers so; these are the same
+  saliencies on the networks of section 5.3, beside pruning while fitting.
+
+  Args:
+    source: the section `data.source`.
+  """
+  config = single_images(source=source, rounds=0)
+  with config.unlocked():
+    config.evaluate.pruned_fits.update(
+      rounds=(4, 8, 12),
+      procedures=(
+        "random_at_start",
+        "magnitude_at_start",
+        "snip_at_start",
+        "prospr_at_start",
+        "one_shot",
+        "imp",
+      ),
     )
   return config
 

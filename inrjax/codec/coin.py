@@ -90,6 +90,27 @@ class CoinCodec(base.BaseCodec):
       "card": self.card,
     }
 
+  def file_of(
+    self, params: np.ndarray, image: np.ndarray, *, num_bits: int
+  ) -> bytes:
+    """The file of an image whose network has been fitted already.
+
+    Args:
+      params: `[L]` weights and biases, as `coin_fit.CoinNetwork.fit` gives.
+      image: what they were fitted to, for its size and type.
+      num_bits: one of the model's widths.
+
+    Raises:
+      ValueError: for a width that is none of the model's.
+    """
+    if num_bits not in self.spec.num_bits:
+      raise ValueError(
+        f"num_bits is {num_bits}; this model has {self.spec.num_bits}."
+      )
+    _, spec = signals.to_unit(image, self.channels)
+    t = self.spec.num_bits.index(num_bits)
+    return self._pack([self._record(params, spec, None, t)])
+
   def symbols(self, data: bytes) -> list[np.ndarray]:
     """The decoded integers of every image, `[1, 1, L]`."""
     return [

@@ -8,6 +8,7 @@ that memory does not grow with the image.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,9 +20,10 @@ from jax import flatten_util
 
 from inrjax.adapt import gradient as gradient_lib
 from inrjax.adapt import links, loop
-from inrjax.codec import coin_spec
+from inrjax.codec import coin_robust, coin_spec
 from inrjax.coords import grid
 from inrjax.networks import network as network_lib
+from inrjax.quantize import uniform
 from inrjax.types import Array, Context, PyTree
 
 # Outputs of sine layers that one tile of points keeps for its gradient.
@@ -137,13 +139,19 @@ class CoinNetwork:
 
     Returns:
       `[n, L]` float32, of each image the iterate of the lowest squared error;
-      more steps never give a higher one.
+      more steps never give a higher one. Where the last steps prepare for
+      rounding, it is the lowest of what these minimise.
     """
     coords, values = self._points(images)
     fit = self._start(keys)
-    for done in range(0, num_steps, _STEPS_PER_CALL):
-      advance = self._advance(min(_STEPS_PER_CALL, num_steps - done))
-      fit = advance(fit, coords, values)
+    robust = self.spec.robust
+    last = 0 if robust is None else math.ceil(robust.part * num_steps)
+    for objective, steps in ((None, num_steps - last), (robust, last)):
+      if objective is not None:
+        fit = self._restart(fit)
+      for done in range(0, steps, _STEPS_PER_CALL):
+        advance = self._advance(min(_STEPS_PER_CALL, steps - done), objective)
+        fit = advance(fit, coords, values)
     return np.asarray(
       jax.vmap(lambda tree: flatten_util.ravel_pytree(tree)[0])(fit.best)
     )
@@ -190,6 +198,11 @@ class CoinNetwork:
       jax.vmap(lambda key: start(self._adam, self._network.init(key)))
     )
 
+  @functools.cached_property
+  def _restart(self) -> Callable[[Snapshot], Snapshot]:
+    """From the best so far, which another objective will judge anew."""
+    return jax.jit(jax.vmap(lambda fit: start(self._adam, fit.best)))
+
   def _points(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates `[N', 2]`, and values with weights `[n, N', C + 1]`.
 
@@ -208,7 +221,9 @@ class CoinNetwork:
     )
 
   @functools.cache  # noqa: B019 a codec lives as long as its process needs it
-  def _advance(self, num_steps: int) -> Callable[..., Snapshot]:
+  def _advance(
+    self, num_steps: int, robust: coin_spec.Robust | None
+  ) -> Callable[..., Snapshot]:
     """`(snapshots, coords, values) -> snapshots`, some steps further."""
     apply, tile = self._network.apply, self._tile
 
@@ -217,21 +232,22 @@ class CoinNetwork:
       values, weights = context.values[:, :-1], context.values[:, -1:]
       return jnp.sum(weights * jnp.square(prediction - values))
 
+    loss_and_grad = coin_robust.objective(
+      lambda fn, context: _sum_over_tiles(fn, context, tile),
+      tile_loss,
+      robust,
+      round_weights=self._rounded,
+    )
+
     def loss_fn(shared: PyTree, fast: Snapshot, context: Context) -> Array:
       del shared
-      return _sum_over_tiles(
-        lambda points: tile_loss(fast.current, points), context, tile
-      )
+      return loss_and_grad(fast.current, context)[0]
 
     def gradient(
       shared: PyTree, fast: Snapshot, context: Context
     ) -> tuple[Array, Snapshot]:
       del shared
-      loss, grads = _sum_over_tiles(
-        lambda points: jax.value_and_grad(tile_loss)(fast.current, points),
-        context,
-        tile,
-      )
+      loss, grads = loss_and_grad(fast.current, context)
       return loss, Snapshot(grads, None, loss, None)
 
     def gradient_of(unused: gradient_lib.LossFn) -> gradient_lib.GradientFn:
@@ -249,6 +265,19 @@ class CoinNetwork:
       return judge_last(adapted.fast, adapted.losses)
 
     return jax.jit(jax.vmap(advance, in_axes=(0, None, 0)))
+
+  def _rounded(self, params: PyTree, num_bits: int) -> PyTree:
+    """What a decoder sees of parameters that go on learning."""
+    flat, unravel = flatten_util.ravel_pytree(params)
+    omega = uniform.coin_num_deviations(num_bits)
+    rounded = flat
+    for group in (~self.is_bias, self.is_bias):
+      some = jax.lax.stop_gradient(flat[np.flatnonzero(group)])
+      quantizer = uniform.FixedWidth(some.mean(), some.std(), omega, num_bits)
+      rounded = jnp.where(
+        group, uniform.straight_through(quantizer, flat), rounded
+      )
+    return unravel(rounded)
 
 
 def _sum_over_tiles(

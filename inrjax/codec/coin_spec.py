@@ -13,6 +13,46 @@ MAX_BITS = 16
 # Weights and biases of a network: far more than any COIN, 64 MiB.
 _MAX_PARAMS = 1 << 24
 _MAX_STEPS = 10_000_000
+ROBUST_KINDS = ("gradient_l1", "gradient_l2", "straight_through")
+
+
+@dataclasses.dataclass(frozen=True)
+class Robust:
+  """How the last steps of a fit prepare the weights for being rounded.
+
+  Chapter 4 of Alizadeh's thesis, for a network that is stored and not run in
+  few bits: its weights are rounded, its activations are not.
+
+  Attributes:
+    kind: "gradient_l1" or "gradient_l2", a norm of the gradient beside the
+      squared error (eq. 4.3; 4.2.3), for any width; or "straight_through",
+      steps on the rounded weights (Bengio et al., 2013), for one width.
+    weight: lambda of the norm, positive; without meaning for
+      "straight_through".
+    num_bits: the width of "straight_through", in `[1, 15]`; without meaning for
+      the norms.
+    part: of the steps, the last ones; in (0, 1].
+  """
+
+  kind: str
+  weight: float = 1e-3
+  num_bits: int = 8
+  part: float = 0.25
+
+  def __post_init__(self) -> None:
+    """Checks the fields; raises ValueError."""
+    if self.kind not in ROBUST_KINDS:
+      raise ValueError(
+        f"kind {self.kind!r} is unknown; choose from {ROBUST_KINDS}."
+      )
+    if not 0 < self.weight < math.inf:
+      raise ValueError(f"weight must be positive, got {self.weight}.")
+    if type(self.num_bits) is not int or not 1 <= self.num_bits < MAX_BITS:
+      raise ValueError(
+        f"num_bits must lie in [1, {MAX_BITS - 1}], got {self.num_bits}."
+      )
+    if not 0 < self.part <= 1:
+      raise ValueError(f"part must lie in (0, 1], got {self.part}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +67,7 @@ class CoinSpec:
       `[1, 16]`; 16 bits are half-precision floats.
     low: start of the coordinate range, on both axes.
     high: its end.
+    robust: how the last steps prepare the weights for being rounded, or None.
   """
 
   network: siren.SirenConfig
@@ -35,6 +76,7 @@ class CoinSpec:
   num_bits: tuple[int, ...] = (16,)
   low: float = -1.0
   high: float = 1.0
+  robust: Robust | None = None
 
   def __post_init__(self) -> None:
     """Checks the fields; raises ValueError."""
@@ -88,7 +130,10 @@ class CoinSpec:
 
   def to_json(self) -> dict[str, Any]:
     """The specification as JSON values."""
-    return dataclasses.asdict(self)
+    fields = dataclasses.asdict(self)
+    if self.robust is None:
+      del fields["robust"]  # Unknown to models of before.
+    return fields
 
 
 def from_json(config: Mapping[str, Any]) -> CoinSpec:
@@ -100,4 +145,7 @@ def from_json(config: Mapping[str, Any]) -> CoinSpec:
   with json_fields.reading():
     fields = json_fields.tuples(config)
     network = siren.SirenConfig(**json_fields.tuples(fields.pop("network")))
-    return CoinSpec(network, **fields)
+    robust = fields.pop("robust", None)
+    if robust is not None:
+      robust = Robust(**json_fields.tuples(robust))
+    return CoinSpec(network, robust=robust, **fields)

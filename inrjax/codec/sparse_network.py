@@ -228,7 +228,7 @@ class SparseNetwork(tile_network.TileNetwork):
   @functools.cache  # noqa: B019 a codec lives as long as its process needs it
   def _fit(self, extra_steps: int) -> Callable[..., Any]:
     spec = self.spec
-    method = spec.method(extra_steps=extra_steps)
+    method, at_start = spec.method(extra_steps=extra_steps), spec.at_start
 
     def flat(tree: PyTree) -> Array:
       return jax.flatten_util.ravel_pytree(tree)[0]
@@ -246,6 +246,7 @@ class SparseNetwork(tile_network.TileNetwork):
         context,
         num_kept=spec.num_kept,
         pruned_roles=spec.pruned_roles,
+        at_start=None if at_start is None else at_start.saliency(),
       )
       survives = flat(mask)[self._kept]
       change = (flat(adapted.state["fast"]) - self._start)[self._kept]

@@ -5,13 +5,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import optax
+
 from inrjax.adapt import links
 from inrjax.codec import json_fields
 from inrjax.meta import method as method_lib
 from inrjax.meta import pruned, recipes
 from inrjax.networks import fourier, siren
 from inrjax.sparsity import gates as gates_lib
-from inrjax.sparsity import groups
+from inrjax.sparsity import groups, prospr
+from inrjax.sparsity import saliency as saliency_lib
 
 # Weights and biases of a network: 64 MiB.
 _MAX_PARAMS = 1 << 24
@@ -24,6 +27,54 @@ _GROUPINGS: dict[str, Any] = {
   "parameter": groups.PerParameter,
   "unit": groups.PerUnit,
 }
+
+
+SALIENCIES = ("random", "magnitude", "snip", "prospr")
+
+
+@dataclasses.dataclass(frozen=True)
+class AtStart:
+  """What a tile's network is pruned by before it is fitted.
+
+  Attributes:
+    kind: "random", "magnitude", "snip" or "prospr" (`inrjax.sparsity`).
+    num_steps: M, inner steps of "prospr", without meaning for the others.
+    learning_rate: of these steps of gradient descent,
+    momentum: with this momentum.
+  """
+
+  kind: str
+  num_steps: int = 3
+  learning_rate: float = 1e-2
+  momentum: float = 0.9
+
+  def __post_init__(self) -> None:
+    """Checks the fields; raises ValueError."""
+    if self.kind not in SALIENCIES:
+      raise ValueError(
+        f"kind {self.kind!r} is unknown; choose from {SALIENCIES}."
+      )
+    if type(self.num_steps) is not int or not 0 <= self.num_steps <= 1000:
+      raise ValueError(
+        f"num_steps must lie in [0, 1000], got {self.num_steps}."
+      )
+    if not 0 < self.learning_rate < math.inf or not 0 <= self.momentum < 1:
+      raise ValueError(
+        "learning_rate must be positive and momentum in [0, 1), got "
+        f"{self.learning_rate} and {self.momentum}."
+      )
+
+  def saliency(self) -> saliency_lib.Saliency:
+    """The scores of single weights."""
+    if self.kind == "prospr":
+      optimizer = optax.sgd(self.learning_rate, momentum=self.momentum)
+      return prospr.ProsPr(optimizer, self.num_steps)
+    plain: dict[str, saliency_lib.Saliency] = {
+      "random": saliency_lib.Random(),
+      "magnitude": saliency_lib.Magnitude(),
+      "snip": saliency_lib.SNIP(),
+    }
+    return plain[self.kind]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +97,8 @@ class SparseSpec:
       steps are shared out among the rounds. Each tile then brings a pattern of
       its own and pays for it. Empty keeps to the model's pattern.
     pruned_roles: what these rounds prune, of "weight" and "bias".
+    at_start: prunes to the one number of `num_kept` before the fit instead of
+      after a part of it; None prunes by magnitude after each part.
     low: start of the coordinate range of a tile, on both axes.
     high: its end.
     image_side: height and width of the images whose shape small files leave
@@ -59,6 +112,7 @@ class SparseSpec:
   gates: method_lib.Gates | None = None
   num_kept: tuple[int, ...] = ()
   pruned_roles: tuple[str, ...] = pruned.PRUNED_ROLES
+  at_start: AtStart | None = None
   low: float = -1.0
   high: float = 1.0
   image_side: int | None = None
@@ -103,6 +157,11 @@ class SparseSpec:
         "Pruning while fitting does not go with gates: leave out num_kept "
         f"({self.num_kept}) or gates."
       )
+    if self.at_start is not None and len(self.num_kept) != 1:
+      raise ValueError(
+        "Pruning at the start has one number of weights to keep, got num_kept="
+        f"{self.num_kept}."
+      )
     roles = set(self.pruned_roles)
     if not roles or not roles <= {"weight", "bias"}:
       raise ValueError(
@@ -128,7 +187,8 @@ class SparseSpec:
       gates=self.gates,
       prunable=True,
     )
-    num_steps = (self.num_steps + extra_steps) // (len(self.num_kept) + 1)
+    rounds = 0 if self.at_start is not None else len(self.num_kept)
+    num_steps = (self.num_steps + extra_steps) // (rounds + 1)
     return dataclasses.replace(
       method, link=links.adam(self.learning_rate), num_steps=num_steps
     )
@@ -137,6 +197,8 @@ class SparseSpec:
     """The specification as JSON values."""
     fields = dataclasses.asdict(self)
     fields["network"]["kind"] = _kind(_NETWORKS, self.network)
+    if self.at_start is None:
+      del fields["at_start"]  # Unknown to models of before.
     if self.gates is not None:
       fields["gates"]["grouping"]["kind"] = _kind(
         _GROUPINGS, self.gates.grouping
@@ -160,6 +222,8 @@ def from_json(config: Mapping[str, Any]) -> SparseSpec:
       )
       gates["grouping"] = _of_kind(_GROUPINGS, gates["grouping"])
       fields["gates"] = method_lib.Gates(**gates)
+    if "at_start" in fields:
+      fields["at_start"] = AtStart(**json_fields.tuples(fields["at_start"]))
     return SparseSpec(**fields)
 
 

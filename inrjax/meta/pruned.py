@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import optax
 
 from inrjax.meta import method as method_lib
-from inrjax.sparsity import pruning
+from inrjax.sparsity import pruning, structures
+from inrjax.sparsity import saliency as saliency_lib
 from inrjax.types import Adapted, Array, Context, PyTree
 
 PRUNED_ROLES = ("weight",)
@@ -165,6 +166,7 @@ def fit_pruned(
   num_kept: tuple[int, ...],
   pruned_roles: tuple[str, ...] = PRUNED_ROLES,
   after_round: Callable[[PyTree, PyTree], PyTree] = go_on,
+  at_start: saliency_lib.Saliency | None = None,
 ) -> PrunedFit:
   """Fits one signal, pruning by magnitude between rounds of fitting.
 
@@ -180,6 +182,8 @@ def fit_pruned(
     num_kept: parameters of the pruned roles left after each round.
     pruned_roles: what is pruned.
     after_round: `(start, adapted) -> state` where the next part begins.
+    at_start: prunes before fitting, by this saliency of the start (SNIP, ProsPr
+      and others): one number to keep, and one part.
 
   Raises:
     ValueError: for numbers that do not fall, or leave nothing.
@@ -211,7 +215,22 @@ def fit_pruned(
     return (after_round(start, adapted.state), mask), found
 
   *keys, last_key = jax.random.split(key, len(num_kept) + 1)
-  if not num_kept:
+  if at_start is not None:
+    if len(num_kept) != 1:
+      raise ValueError(
+        f"Pruning at the start takes one number to keep, got {num_kept}."
+      )
+    (kept,) = num_kept
+    full = mask_at_start(
+      method,
+      keys[0],
+      outer,
+      context,
+      saliency=at_start,
+      num_kept=kept,
+      pruned_roles=pruned_roles,
+    )
+  if not num_kept or at_start is not None:
     last = part(last_key, start, full)
     parts, losses = jax.tree.map(lambda x: x[None], (last.fast, last.losses))
     return PrunedFit(last._replace(losses=losses), full, parts)
@@ -227,3 +246,59 @@ def fit_pruned(
     (last.fast, last.losses),
   )
   return PrunedFit(last._replace(losses=losses), mask, parts)
+
+
+def mask_at_start(
+  method: method_lib.Method,
+  key: Array,
+  outer: method_lib.Outer,
+  context: Context,
+  *,
+  saliency: saliency_lib.Saliency,
+  num_kept: int,
+  pruned_roles: tuple[str, ...] = PRUNED_ROLES,
+) -> PyTree:
+  """What a saliency of the start keeps for one signal, before any fitting.
+
+  Its loss is the mean squared error, and each of its batches all points: unlike
+  a classifier's, they are few enough.
+
+  Args:
+    method: what will fit.
+    key: of scores by chance.
+    outer: what meta-learning gave; what its mask has removed stays removed.
+    context: the signal.
+    saliency: of single weights.
+    num_kept: parameters of the pruned roles that stay.
+    pruned_roles: what is pruned.
+
+  Returns:
+    A mask like the fast parameters.
+  """
+  fast = method.initial_fast(outer)
+  roles = method.partition.roles
+
+  def is_pruned(name: str, leaf: Array) -> bool:
+    del leaf
+    module, _, own = name.rpartition("/")
+    return roles[module][own] in pruned_roles
+
+  def loss_fn(params: PyTree, some: Context) -> Array:
+    values = method.apply(outer.shared, params, some.coords)
+    return jnp.mean(jnp.square(values - some.values))
+
+  repeated = jax.tree.map(
+    lambda leaf: jnp.broadcast_to(leaf, (saliency.num_batches, *leaf.shape)),
+    context,
+  )
+  structure = structures.Unstructured(select=is_pruned)
+  scores = saliency(key, loss_fn, fast, repeated, structure)
+  return pruning.keep_largest(
+    outer.mask or method_lib.full_mask(fast),
+    structures.map_named(
+      lambda name, leaf: scores.get(name, jnp.zeros_like(leaf)), fast
+    ),
+    num_kept,
+    roles=roles,
+    pruned_roles=pruned_roles,
+  )

@@ -121,13 +121,7 @@ def quantize(quantizer: FixedWidth, values: T) -> T:
   Returns:
     `[..., L]` int32 in `[0, 2^b - 1]`.
   """
-  xp = _namespace(values)
-  omega = quantizer.num_deviations
-  # A value that never varied has nothing to be normalised by.
-  deviation = xp.where(quantizer.deviation > 0, quantizer.deviation, 1.0)
-  normalised = xp.clip((values - quantizer.mean) / deviation, -omega, omega)
-  unit = 0.5 + normalised / (2.0 * omega)
-  return xp.round(unit * (2**quantizer.num_bits - 1)).astype(np.int32)
+  return _namespace(values).round(_position(quantizer, values)).astype(np.int32)
 
 
 def dequantize(quantizer: FixedWidth, symbols: T) -> T:
@@ -143,6 +137,22 @@ def dequantize(quantizer: FixedWidth, symbols: T) -> T:
   unit = symbols.astype(np.float32) / np.float32(2**quantizer.num_bits - 1)
   normalised = (unit - 0.5) * (2.0 * quantizer.num_deviations)
   return (quantizer.mean + quantizer.deviation * normalised).astype(np.float32)
+
+
+def straight_through(quantizer: FixedWidth, values: Array) -> Array:
+  """What a decoder sees of values that go on learning (Bengio et al., 2013).
+
+  Args:
+    quantizer: with statistics that broadcast against the values.
+    values: `[..., L]` floats.
+
+  Returns:
+    `dequantize(quantize(values))`, whose derivative is taken to be 1 inside the
+    quantiser's range and 0 outside.
+  """
+  return dequantize(
+    quantizer, round_straight_through(_position(quantizer, values))
+  )
 
 
 def quantize_dead_zone(quantizer: DeadZone, values: T) -> T:
@@ -223,6 +233,17 @@ def _round_straight_through_jvp(
   primals: tuple[Array], tangents: tuple[Array]
 ) -> tuple[Array, Array]:
   return round_straight_through(*primals), tangents[0]
+
+
+def _position(quantizer: FixedWidth, values: T) -> T:
+  """Where clipped values lie on the scale of the symbols, not rounded."""
+  xp = _namespace(values)
+  omega = quantizer.num_deviations
+  # A value that never varied has nothing to be normalised by.
+  deviation = xp.where(quantizer.deviation > 0, quantizer.deviation, 1.0)
+  normalised = xp.clip((values - quantizer.mean) / deviation, -omega, omega)
+  unit = 0.5 + normalised / (2.0 * omega)
+  return unit * (2**quantizer.num_bits - 1)  # type: ignore[no-any-return]
 
 
 def _namespace(array: Any) -> Any:

@@ -31,6 +31,13 @@ def test_sizes_mixed_are_evaluated_one_by_one() -> None:
   # Fails if the rate is not that of each image.
   assert wide["nominal_bpp"] == pytest.approx(nominal)
   assert wide["estimated_bpp"] == pytest.approx(nominal)
+  # Fails if the rate of a file leaves out its header.
+  codec = coin_lib.CoinCodec(coin.make_spec(small_config()))
+  zeros = np.zeros(codec.spec.num_params, np.float32)
+  sizes = [len(codec.file_of(zeros, x, num_bits=16)) for x in images]
+  assert wide["file_bpp"] == pytest.approx(
+    np.mean(8 * np.array(sizes) / pixels)
+  )
   # Fails if images and fits are mixed up.
   (plain,) = record["unquantised"]
   assert wide["psnr"] == pytest.approx(plain["psnr"], abs=0.1)

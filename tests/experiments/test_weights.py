@@ -36,7 +36,12 @@ CONFIG = {
     "signals_per_call": 2,
     "fit": {"num_steps": 6, "learning_rate": 0.01},
     "pruned_roles": ROLES,
-    "pruned_fits": {"ratio": 0.5, "rounds": (), "procedures": ()},
+    "pruned_fits": {
+      "ratio": 0.5,
+      "rounds": (),
+      "procedures": (),
+      "at_start": {"num_steps": 1, "learning_rate": 0.01, "momentum": 0.9},
+    },
   },
 }
 
@@ -97,8 +102,9 @@ def test_every_level_is_fitted_from_its_own_start(run: tuple[Any, ...]) -> None:
 
 
 def that_prunes(rounds: list[int], procedures: list[str]) -> dict[str, Any]:
-  fits = {"ratio": 0.5, "rounds": rounds, "procedures": procedures}
-  return CONFIG | {"evaluate": CONFIG["evaluate"] | {"pruned_fits": fits}}
+  evaluate = CONFIG["evaluate"]
+  fits = evaluate["pruned_fits"] | {"rounds": rounds, "procedures": procedures}
+  return CONFIG | {"evaluate": evaluate | {"pruned_fits": fits}}
 
 
 def test_a_ticket_reports_every_round_of_full_training() -> None:
@@ -128,11 +134,14 @@ def test_levels_that_prune_say_what_they_keep() -> None:
   method = make_method()
   outers = {0: method.init(jax.random.key(0))}
   record = weights.evaluate_images(
-    that_prunes([1], ["one_shot", "imp"]), method, outers, pictures(1)
+    that_prunes([1], ["one_shot", "imp", "prospr_at_start"]),
+    method,
+    outers,
+    pictures(1),
   )
   total = 2 * WIDTH + 2 * WIDTH**2 + WIDTH
   names = [level["procedure"] for level in record["levels"]]
-  assert names == ["fit", "one_shot", "imp"]
+  assert names == ["fit", "one_shot", "imp", "prospr_at_start"]
   for level in record["levels"]:
     wanted = total if level["procedure"] == "fit" else round(total / 2)
     assert level["prunable"] == wanted
@@ -141,6 +150,7 @@ def test_levels_that_prune_say_what_they_keep() -> None:
     assert ("layers" in level) == (level["procedure"] == "fit")
     assert "pictures" not in level
   # Six steps, in one part or two, and the start.
+  # Fails if pruning at the start takes steps from the fit.
   assert {len(x["psnr_by_step"]) for x in record["levels"]} == {7}
 
 

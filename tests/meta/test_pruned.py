@@ -11,7 +11,7 @@ import pytest
 from inrjax import coords, meta, networks, sparsity, train
 from inrjax.adapt import links
 from inrjax.meta import pruned
-from inrjax.sparsity import pruning
+from inrjax.sparsity import pruning, saliency
 from inrjax.types import Context
 
 KEY = jax.random.key(0)
@@ -177,6 +177,36 @@ def test_without_rounds_it_is_the_plain_fit():
   expected = method.adapt(KEY, outer, {}, AS_CONTEXT(IMAGES[0]))
   np.testing.assert_allclose(adapted.losses[0], expected.losses, rtol=1e-5)
   assert all(np.all(m == 1) for m in jax.tree.leaves(mask))
+
+
+def test_pruning_at_the_start_keeps_what_the_loss_feels_most():
+  outer, (adapted, mask, parts) = fitted((30,), at_start=saliency.SNIP())
+  context = AS_CONTEXT(IMAGES[0])
+
+  def loss_fn(params):
+    values = METHOD.apply({}, params, context.coords)
+    return jnp.mean(jnp.square(values - context.values))
+
+  felt = jax.tree.map(
+    lambda g, w: jnp.abs(g * w), jax.grad(loss_fn)(outer.fast), outer.fast
+  )
+  expected = pruning.keep_largest(
+    jax.tree.map(jnp.ones_like, outer.fast),
+    felt,
+    30,
+    roles=ROLES,
+    pruned_roles=("weight",),
+  )
+  # Fails if scores and parameters are paired wrongly, or biases are pruned.
+  jax.tree.map(np.testing.assert_array_equal, mask, expected)
+  # One part, which begins from the pruned start and keeps its zeros.
+  assert adapted.losses.shape == (1, 4)
+  for values, kept in zip(
+    jax.tree.leaves(parts), jax.tree.leaves(mask), strict=True
+  ):
+    assert not np.any(np.asarray(values)[0][np.asarray(kept) == 0])
+  with pytest.raises(ValueError, match="one number"):
+    fitted((30, 20), at_start=saliency.SNIP())
 
 
 @pytest.mark.parametrize("num_kept", [(10, 30), (30, 30), (30, 0), (-3,)])

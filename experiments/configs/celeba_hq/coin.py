@@ -56,6 +56,12 @@ def get_config(variant: str = "0.9") -> config_dict.ConfigDict:
     low=-1.0,  # Where coordinates start, on both axes,
     high=1.0,  # and end.
     images_per_call=500,  # Images of one size fitted side by side.
+    robust=section(
+      kind="none",  # "gradient_l1", "gradient_l2" or "straight_through",
+      weight=1e-3,  # lambda of a norm of the gradient,
+      num_bits=8,  # bits that the last is for,
+      part=0.25,  # and the part of the steps, the last ones.
+    ),
   )
   config.evaluate = section(
     num_images=config_dict.placeholder(int),  # All test images.

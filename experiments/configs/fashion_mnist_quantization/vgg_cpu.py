@@ -33,7 +33,8 @@ def get_config(variant: str = "l1") -> config_dict.ConfigDict:
   config.quantize = classifiers.quantize_section(variant, ranges="batch_norm")
   classifiers.for_two_cores(config, held_out=1000)
   config.data.source.held_out = 1000
-  config.train.num_epochs = 5.0
+  config.data.augment = ()  # A few epochs learn less from crops.
+  config.train.num_epochs = 6.0
   config.quantize.regularizer.num_epochs = 3.0
   if config.quantize.fine_tune.num_epochs:
     config.quantize.fine_tune.num_epochs = 3.0

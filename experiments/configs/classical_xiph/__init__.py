@@ -1,0 +1,1 @@
+"""Classical codecs on the frames of a clip."""
