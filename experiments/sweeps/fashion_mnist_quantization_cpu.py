@@ -10,4 +10,5 @@ def get_sweep() -> list[sweeps.Entry]:
     "vgg_cpu",
     widths=((8, 4), (6, 4), (4, 4)),
     seeds=(0, 1, 2),
+    methods=("none", "dq", "l2", "l1", "ste"),
   )
