@@ -12,6 +12,12 @@ import pytest
 from inrjax import train
 from tests.train import problems
 
+# Where one file cannot be written, the other writes of that save end after
+# Orbax has closed its event loop, and say so to nobody.
+pytestmark = pytest.mark.filterwarnings(
+  "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
 
 def make_state(step, fill=0.5):
   """A state with every kind of leaf there is."""
