@@ -15,10 +15,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import build, evaluation, hyperprior, training
+from experiments import (
+  build,
+  evaluation,
+  hyperprior,
+  training,
+  update_histograms,
+)
 from inrjax import codec as codec_lib
 from inrjax import data, train
-from inrjax.codec import latent_update, output_file
+from inrjax.codec import errors, latent_update, output_file
 from inrjax.evaluate import metrics
 from inrjax.meta import instance_adaptive, rate_distortion
 from inrjax.quantize import spike_and_slab
@@ -57,25 +63,20 @@ class Run:
 
   def meta_learn(self) -> None:
     """Adapts, from the newest checkpoint if there is one."""
+    if self.config["adapt"]["part"] == "none":
+      print("Nothing is adapted; there is nothing to learn.")
+      return
     best = self._best(self.workdir)
 
     def measured(state: train.TrainState) -> dict[str, float]:
       found = best.offer(state)
       return {f"clip_{name}": value for name, value in found.items()}
 
-    with build.of_config():
-      optimizer = train.make_optimizer(**self.config["outer"])
-    state = train.init_state(
-      jax.random.key(self.config["seed"]),
-      self.adaptation.start,
-      optimizer,
-      carry=self.codec.params,
-    )
     try:
       training.fit(
         self.config,
         self.workdir,
-        build.Problem(self.adaptation.objective, optimizer, state),
+        self._problem(),
         self._batches(),
         evaluate_fn=measured,
         make_step=parallel.make_single_step,
@@ -92,22 +93,28 @@ class Run:
     """Writes and prints what the clip takes, before and after."""
     best = self._trained()
     adapted = adaptation_lib.adapted_codec(self.codec, best.fast, self.prior)
-    before, _ = self._described(self.codec, best.unadapted)
-    after, decoded = self._described(adapted, best.measured["rdm"])
+    before, _ = self._described(self.codec)
+    after, decoded = self._described(adapted)
+    before["computed_rdm"] = best.unadapted
+    after["computed_rdm"] = best.measured["rdm"]
     parts = parts_of_update(self.codec, best.fast, self.prior)
     quality = evaluation.quality(self.frames, decoded)
     record: evaluation.Record = {
       # Parameters that change: what is stored beside the latents.
       "num_modulations": sum(part["changed"] for part in parts.values()),
       "num_images": len(self.frames),
+      "model_id": self.codec.model_id,
       "step": best.step,
       "unquantised": [{"psnr": best.measured["psnr"]}],
       "quantised": [{"num_bits": 8, "nominal_bpp": after["bpp"]} | quality],
       "global": before,
       "adapted": after | {"zero_update_bytes": self._zero_bytes(best.fast)},
       "computed": best.measured,
+      # Where adaptation starts: as `computed`, with M_0 in it.
+      "start": self._measure(self.adaptation.start),
       "parts": parts,
-    }
+      "groups": self._groups(best.fast),
+    } | self._without_awareness()
     training.write_record(self.workdir, record)
     rows = [{"model": "global"} | before, {"model": "adapted"} | after]
     print(evaluation.table(rows), end="")
@@ -159,8 +166,16 @@ class Run:
         learn_scales=settings["learn_scales"],
       )
 
+    def of_decoder() -> adaptation_lib.Adaptation:
+      whole = of_model()
+      # The transmitter is left as it is: nothing of it is learned.
+      return whole._replace(start=whole.start | {"transmitter": {}})
+
     parts = {
       "model": of_model,
+      "decoder": of_decoder,
+      # Learns nothing: what the global model alone takes.
+      "none": lambda: adaptation_lib.of_encoder(model, params, beta=beta),
       "encoder": lambda: adaptation_lib.of_encoder(model, params, beta=beta),
       "latents": lambda: adaptation_lib.of_latents(
         model, params, self.frames, beta=beta
@@ -171,6 +186,27 @@ class Run:
       rate_distortion.check_beta(beta)
     found: adaptation_lib.Adaptation = make()
     return found
+
+  @functools.cached_property
+  def _measure(self) -> Callable[[Any], dict[str, float]]:
+    return adaptation_lib.make_measure(
+      self.adaptation,
+      self.codec.params,
+      self.frames,
+      beta=self.config["beta"],
+    )
+
+  def _problem(self) -> build.Problem:
+    """Objective, optimiser and initial state."""
+    with build.of_config():
+      optimizer = train.make_optimizer(**self.config["outer"])
+    state = train.init_state(
+      jax.random.key(self.config["seed"]),
+      self.adaptation.start,
+      optimizer,
+      carry=self.codec.params,
+    )
+    return build.Problem(self.adaptation.objective, optimizer, state)
 
   def _batches(self) -> Any:
     if self.config["adapt"]["part"] == "latents":
@@ -188,17 +224,17 @@ class Run:
 
   def _best(self, folder: pathlib.Path) -> adaptation_lib.Best:
     """The best so far, of the run in a folder."""
-    beta = self.config["beta"]
-    measure = adaptation_lib.make_measure(
-      self.adaptation, self.codec.params, self.frames, beta=beta
-    )
     return adaptation_lib.Best(
-      measure, self.adaptation.start, beta=beta, folder=folder / "best"
+      self._measure,
+      self.adaptation.start,
+      beta=self.config["beta"],
+      folder=folder / "best",
     )
 
   def _trained(self) -> adaptation_lib.Best:
     folder = self.trained_in or self.workdir
-    if not (folder / "checkpoints").is_dir():
+    is_adapted = self.config["adapt"]["part"] != "none"
+    if is_adapted and not (folder / "checkpoints").is_dir():
       raise SystemExit(
         f"There is no adaptation in {folder}; train first, with --mode=train "
         "and the same --config, --model and --workdir."
@@ -207,13 +243,69 @@ class Run:
     print(f"Using the best model, of step {best.step}.")
     return best
 
+  def _without_awareness(self) -> dict[str, Any]:
+    """Cases III to VI of figure 2c, where training left something out.
+
+    Such a training ends with a model that costs too much, and the best by RDM
+    may be that of its first steps. So there is also "last", of its last step,
+    and "unrounded", the latents alone under that model before rounding: a bound
+    and no file that could be decoded.
+    """
+    settings = self.config["adapt"]
+    folder = (self.trained_in or self.workdir) / "checkpoints"
+    if (
+      settings["part"] not in ("model", "decoder")
+      or (settings["quantise"], settings["rate"]).count("none") == 0
+      or not any(folder.iterdir())
+    ):
+      return {}
+    state = training.trained(
+      self.config, self.workdir, self._problem().state, self.trained_in
+    )
+    fast = jax.device_get(state.params)
+    unrounded = instance_adaptive.adapted_params(
+      self.codec.params, fast, self.prior, instance_adaptive.unquantized
+    )
+    try:
+      rounded = adaptation_lib.adapted_codec(self.codec, fast, self.prior)
+      last = self._described(rounded)[0]
+      last["computed_rdm"] = self._measure(fast)["rdm"]
+      bound = codec_lib.HyperpriorCodec(
+        self.codec.config, jax.tree.map(np.asarray, unrounded)
+      )
+      found: dict[str, Any] = {
+        "last": last | {"step": int(state.step)},
+        "unrounded": self._described(bound, bound)[0],
+        "last_groups": self._groups(fast),
+      }
+    except errors.CodecError as error:
+      print(f"The model of the last step cannot be used: {error}")
+      found = {"last_error": str(error)}
+    return found
+
+  def _groups(self, fast: Any) -> dict[str, Any]:
+    """Symbols of the update and what they cost, by kind of parameter."""
+    if not _has_update(fast):
+      return {}
+    return update_histograms.by_group(
+      latent_update.quantize(self.prior, fast["delta"], fast.get("log_scales"))
+    )
+
   def _described(
-    self, codec: codec_lib.HyperpriorCodec, computed_rdm: float
+    self,
+    codec: codec_lib.HyperpriorCodec,
+    reader: codec_lib.HyperpriorCodec | None = None,
   ) -> tuple[dict[str, float], list[np.ndarray]]:
-    """What a codec's file of the clip takes, and what is in it."""
+    """What a codec's file of the clip takes, and what is in it.
+
+    Args:
+      codec: compresses.
+      reader: decodes; None is the codec of the global model.
+    """
+    reader = reader or self.codec
     content = codec.compress_many(list(self.frames))
-    decoded = [frame for _, frame in self.codec.decompress_many(content)]
-    rates = self.codec.rates(content)
+    decoded = [frame for _, frame in reader.decompress_many(content)]
+    rates = reader.rates(content)
     num_pixels = self.frames[..., 0].size
     bpp = 8 * len(content) / num_pixels
     mse = metrics.mean(
@@ -231,7 +323,6 @@ class Run:
       "computed_latent_bytes": sum(r.estimated_bits for r in rates) / 8,
       "psnr": metrics.mean_psnr(self.frames, decoded),
       "rdm": self.config["beta"] * bpp + mse / 255**2,
-      "computed_rdm": computed_rdm,
     }, decoded
 
   def _zero_bytes(self, fast: Any) -> int:

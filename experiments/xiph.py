@@ -12,19 +12,12 @@ import numpy as np
 from absl import flags
 
 import inrjax
-from experiments import instance, launch
+from experiments import clips, instance, launch
 from inrjax import codec, data
 
 _MODEL = flags.DEFINE_string("model", None, "The global model's file.")
 
-# Frames per second of the clips of table 2, by the beginning of their names.
-CLIPS = {
-  "in_to_tree": 50,
-  "aspen": 30,
-  "controlled_burn": 30,
-  "sunflower": 25,
-  "pedestrian_area": 25,
-}
+CLIPS = clips.CLIPS
 
 
 def load(
@@ -42,7 +35,7 @@ def load(
   Args:
     split: there is but one.
     data_dir: a video, or a folder of frames, or of clips.
-    clip: one of `CLIPS` in that folder.
+    clip: one of `CLIPS` in that folder; None, or a flag's "None", for none.
     start: the first frame.
     stride: frames from one that is taken to the next; None is two a second of
       `CLIPS`, else every frame.
@@ -55,7 +48,7 @@ def load(
   del split
   if data_dir is None:
     raise data.VideoError("A clip is needed; give --data_dir=CLIP.")
-  if clip is not None:
+  if clip not in (None, "None"):
     if clip not in CLIPS:
       raise data.VideoError(f"{clip!r} is none of the clips {[*CLIPS]}.")
     found = [p for p in sorted(data_dir.glob("*")) if p.name.startswith(clip)]

@@ -5,10 +5,13 @@ thesis) need fewer bits? Beside it are the L2 norm and steps on the rounded
 weights (STE), each for the last quarter of the steps.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from experiments import sweeps
 
 _NUM_BITS = (4, 5, 6, 7, 8, 10, 12, 16)
-_ROBUST = {
+_ROBUST: Mapping[str, Mapping[str, Any]] = {
   "plain": {"kind": "none"},
   "l1 1e-5": {"kind": "gradient_l1", "weight": 1e-5},
   "l1 1e-4": {"kind": "gradient_l1", "weight": 1e-4},
