@@ -3,7 +3,7 @@
 import collections
 import contextlib
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,17 +84,79 @@ def learning(path: pathlib.Path, results: Results, *, over: str) -> None:
     axes.set(xlabel=labels[over], ylabel="test accuracy (%)")
 
 
+def quantization(path: pathlib.Path, results: Results, *, title: str) -> None:
+  """What rounding does, a line for each method (figures 4.1 and 4.5).
+
+  Accuracy and the predictions' divergence over the bits of the grid; and the
+  change of the loss by rounding the weights, as the gradient predicts it and as
+  it is, a point for each grid and seed.
+
+  Args:
+    path: the file to write.
+    results: by the entries' names, each with "grids".
+    title: of the figure.
+  """
+  grids: dict[str, dict[str, list[Mapping[str, Any]]]] = (
+    collections.defaultdict(lambda: collections.defaultdict(list))
+  )
+  for name, one in results.items():
+    method, setting, _ = name.split("/")
+    row = method if setting == "0" else f"{method} @ ({setting})"
+    for grid in one["grids"]:
+      bits = f"({grid['weight_bits']}, {grid['activation_bits']})"
+      grids[row][bits].append(grid)
+  with _figure(path, num_axes=3) as (accuracy, divergence, change):
+    for row, by_bits in grids.items():
+      for axes, field, factor in (
+        (accuracy, "accuracy", 100),
+        (divergence, "kl", 1),
+      ):
+        values = [
+          [factor * grid[field] for grid in same] for same in by_bits.values()
+        ]
+        axes.errorbar(
+          [*by_bits],
+          [np.mean(v) for v in values],
+          [np.std(v) for v in values],
+          label=row,
+          marker="o",
+          markersize=3,
+        )
+      points = [grid for same in by_bits.values() for grid in same]
+      change.scatter(
+        [grid["predicted"] for grid in points],
+        [grid["induced"] for grid in points],
+        s=12,
+        label=row,
+      )
+    bits_label = "(weight, activation) bits"
+    accuracy.set(xlabel=bits_label, ylabel="test accuracy (%)", title=title)
+    divergence.set(xlabel=bits_label, ylabel="divergence (nats)")
+    divergence.set_yscale("log")
+    change.set(xlabel="predicted change of the loss", ylabel="induced")
+    change.set_xscale("symlog", linthresh=1e-3)
+    change.set_yscale("symlog", linthresh=1e-3)
+    accuracy.legend()
+
+
 @contextlib.contextmanager
 def _axes(path: pathlib.Path) -> Iterator[Any]:
-  """Axes to draw on, which are then written."""
+  """Axes to draw on, which are then written with their legend."""
+  with _figure(path, num_axes=1) as (axes,):
+    yield axes
+    axes.legend()
+
+
+@contextlib.contextmanager
+def _figure(path: pathlib.Path, *, num_axes: int) -> Iterator[Sequence[Any]]:
+  """Axes side by side, which are then written."""
   # Optional, and slow to import.
   from matplotlib.backends import backend_agg
   from matplotlib.figure import Figure
 
-  figure = Figure(figsize=(6, 4), layout="constrained")
+  width = 6 if num_axes == 1 else 4.5 * num_axes
+  figure = Figure(figsize=(width, 4), layout="constrained")
   backend_agg.FigureCanvasAgg(figure)
-  axes = figure.add_subplot()
-  yield axes
-  axes.legend()
+  yield figure.subplots(1, num_axes, squeeze=False)[0]
   with files.replacing(path) as place:
     figure.savefig(place)

@@ -6,9 +6,10 @@
 A sweep is data, as in `experiments.sweep`. Of pruned networks `table.md` has a
 row for each method and a column for each sparsity (tables 3.1, 3.4, A.2 to A.4
 of Alizadeh's thesis), and `accuracy_*.png` draw accuracy over what is left; of
-quantised ones the columns are (weight, activation) bits (tables 4.1, 4.2). Of
-segmentations it is the mean IoU instead of the accuracy (tables A.6, A.7), and
-active learning is drawn over time and labels (figures 3.7, A.1).
+quantised ones the columns are (weight, activation) bits (tables 4.1, 4.2), and
+`quantization.png` shows what rounding does (figures 4.1, 4.5). Of segmentations
+it is the mean IoU instead of the accuracy (tables A.6, A.7); active learning is
+drawn over time and labels (figures 3.7, A.1).
 """
 
 import collections
@@ -235,6 +236,11 @@ def write(results: Results, workdir: pathlib.Path, *, title: str) -> None:
   )
   with files.replacing(workdir / "table.md") as path:
     path.write_text(text)
+  rounded = {name: one for name, one in results.items() if "grids" in one}
+  if rounded:
+    accuracy_figures.quantization(
+      workdir / "quantization.png", rounded, title=title
+    )
   learned = {name: one for name, one in results.items() if "rounds" in one}
   for over in ("seconds", "num_labelled") if learned else ():
     accuracy_figures.learning(

@@ -485,7 +485,10 @@ def test_tables_of_a_comparison(tmp_path: pathlib.Path) -> None:
   ]
   accuracy_sweep.write(results, tmp_path, title="tiny")
   assert (tmp_path / "accuracy_flops.png").read_bytes().startswith(b"\x89PNG")
-  grids = [{"weight_bits": 4, "activation_bits": 4, "accuracy": 0.5}]
+  grids = [
+    {"weight_bits": 4, "activation_bits": 4, "accuracy": 0.5}
+    | {"kl": 0.3, "predicted": 0.01, "induced": 0.02}
+  ]
   size = {"parameters": 1, "parameters_left": 1, "flops": 1, "flops_left": 1}
   quantised = {
     entry.name: {"accuracy": 0.9, "grids": grids} | size
@@ -496,6 +499,8 @@ def test_tables_of_a_comparison(tmp_path: pathlib.Path) -> None:
   table = accuracy_sweep.rows(quantised)
   assert table[0] == ["method", "full", "(4, 4)"]
   assert ["ste @ (4,4)", "90.0 +- 0.0", "50.0 +- 0.0"] in table
+  accuracy_sweep.write(quantised, tmp_path, title="tiny")
+  assert (tmp_path / "quantization.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_loaders_split_the_data_pack(data_dir: pathlib.Path) -> None:
