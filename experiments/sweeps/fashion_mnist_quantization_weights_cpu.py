@@ -5,8 +5,8 @@ from experiments import accuracy_sweep, sweeps
 _WEIGHTS = {
   "none": (0.0,),
   "l1": (1e-4, 1e-3, 1e-2),
-  "l2": (1e-2, 1e-1, 1.0),
-  "dq": (1e-4, 1e-3, 1e-2),
+  "l2": (1e-1, 1.0),
+  "dq": (1e-4, 1e-3),
 }
 
 

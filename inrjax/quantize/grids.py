@@ -45,7 +45,11 @@ Scheme = Callable[[Any, Any, int], Grid]
 
 
 def symmetric(lowest: Any, highest: Any, num_bits: int) -> Grid:
-  """Integers from -(2^(b-1) - 1) to 2^(b-1) - 1.
+  """Integers from -(2^(b-1) - 1) to 2^(b-1) - 1, or from 0 to 2^b - 1.
+
+  The latter for ranges without negative values, such as those behind a ReLU
+  (signed and unsigned uniform quantisation, eqs. 2.3 to 2.5 of Alizadeh's
+  thesis; its signed grid has one more integer below zero).
 
   Args:
     lowest: finite; `[]`, or one for each channel in a shape that broadcasts.
@@ -60,11 +64,11 @@ def symmetric(lowest: Any, highest: Any, num_bits: int) -> Grid:
       finite.
   """
   lowest, highest = _check_range(lowest, highest, num_bits)
-  top = 2.0 ** (num_bits - 1) - 1
+  unsigned = lowest >= 0
+  high = np.where(unsigned, 2.0**num_bits - 1, 2.0 ** (num_bits - 1) - 1)
   size = np.maximum(np.abs(lowest), np.abs(highest))
-  scale = _positive(size / top)
-  ends = np.full(scale.shape, top)
-  return Grid(scale, -ends, ends, num_bits)
+  scale = _positive(size / high)
+  return Grid(scale, np.where(unsigned, 0.0, -high), high, num_bits)
 
 
 def asymmetric(lowest: Any, highest: Any, num_bits: int) -> Grid:

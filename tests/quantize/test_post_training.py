@@ -126,7 +126,8 @@ def test_ranges_from_batch_norm():
   found = post_training.batch_norm_range(scale, offset, lowest=0.0)
   assert found.lowest <= values.min() and values.max() <= found.highest
   (grid,) = post_training.fit_activations({"a": found}, num_bits=8).values()
-  assert float(grid.scale) == pytest.approx(12 / 127)
+  # Fails if half of the integers are for values that a ReLU does not give.
+  assert float(grid.scale) == pytest.approx(12 / 255)
 
 
 @pytest.mark.parametrize(
