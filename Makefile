@@ -71,6 +71,9 @@ benchmarks: install  ## Measure speed and memory against plain baselines.
 	@$(BIN)/python -m benchmarks.encode
 	@$(BIN)/python -m benchmarks.maml_step
 	@$(BIN)/python -m benchmarks.pruned_forward
+	@$(BIN)/python -m benchmarks.prospr_score
+	@$(BIN)/python -m benchmarks.gradient_l1_step
+	@$(BIN)/python -m benchmarks.structured_pruning
 
 clean:  ## Remove the environment, the caches and the quickstart's results.
 	rm -rf $(VENV) quickstart build dist *.egg-info

@@ -5,4 +5,8 @@ latent-modulated SIREN (COIN++), `python -m benchmarks.encode` fitting a batch
 of images at test time. Each side runs in a process of its own, so that its
 peak memory is its own; the sides take turns, so that whatever else the machine
 does befalls all of them alike.
+
+The classifiers' benchmarks (`prospr_score`, `gradient_l1_step` and
+`structured_pruning`) let compiled programs of one process take turns, and
+compare what the compiler says of their memory.
 """

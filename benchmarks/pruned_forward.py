@@ -7,7 +7,6 @@ the network costs what it cost before; without them (`networks.compact`) less.
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Callable
 
 import jax
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import case as case_lib
+from benchmarks import turns
 from inrjax import networks, sparsity
 from inrjax.networks import compact
 from inrjax.types import Array, PyTree
@@ -51,8 +51,8 @@ def sides(
     dense_fn(masked, coords), small_fn(small, coords), atol=1e-4
   )
   return {
-    "masked": lambda: dense_fn(masked, coords),
-    "smaller": lambda: small_fn(small, coords),
+    "masked": lambda: jax.block_until_ready(dense_fn(masked, coords)),
+    "smaller": lambda: jax.block_until_ready(small_fn(small, coords)),
   }
 
 
@@ -68,14 +68,11 @@ def main() -> None:
   coords = jnp.asarray(case_lib.coordinates(case_lib.Case(side=args.side)))
   print(f"{'open units':>10} {'masked s':>10} {'smaller s':>10} {'ratio':>7}")
   for fraction in (0.75, 0.5, 0.25, 0.1):
-    seconds: dict[str, list[float]] = {"masked": [], "smaller": []}
     runs = sides(config, coords, fraction)
-    for _ in range(args.rounds):
-      for name, run in runs.items():
-        start = time.perf_counter()
-        run().block_until_ready()
-        seconds[name].append(time.perf_counter() - start)
-    masked, smaller = (statistics.median(seconds[n]) for n in runs)
+    programs = {name: turns.Program(run, None) for name, run in runs.items()}
+    # The check of `sides` has warmed them up.
+    seen = turns.take_turns(programs, rounds=args.rounds, warmup=0, pause=0)
+    masked, smaller = (statistics.median(seen[n].seconds) for n in runs)
     print(
       f"{fraction:>10.0%} {masked:>10.4f} {smaller:>10.4f} "
       f"{smaller / masked:>7.3f}"

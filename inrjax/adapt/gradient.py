@@ -47,7 +47,7 @@ def reverse(loss_fn: LossFn) -> GradientFn:
   return gradient
 
 
-def mixed_mode(loss_fn: LossFn) -> GradientFn:
+def mixed_mode(loss_fn: LossFn, *, prevent_cse: bool = False) -> GradientFn:
   """A drop-in replacement for `reverse` whose backward pass stores nothing.
 
   All leaves of the three arguments must be floating point; each is
@@ -55,6 +55,9 @@ def mixed_mode(loss_fn: LossFn) -> GradientFn:
 
   Args:
     loss_fn: scalar loss of one signal.
+    prevent_cse: keeps the compiler from storing after all what it would
+      otherwise compute twice. Needed where steps are unrolled; inside a scan
+      the forward pass is out of its sight.
 
   Returns:
     `(shared, fast, context) -> (loss, gradient with respect to fast)`.
@@ -73,6 +76,10 @@ def mixed_mode(loss_fn: LossFn) -> GradientFn:
   def backward(residuals, cotangents):  # type: ignore[no-untyped-def]
     shared, fast, context = residuals
     _, v = cotangents
+    if prevent_cse:
+      # The same numbers, and no compiler may say so: v could be infinite. Its
+      # barriers against this are gone before XLA looks for them on a CPU.
+      fast = jax.tree.map(lambda f, tangent: f + 0 * tangent, fast, v)
     all_gradients = jax.grad(loss_fn, argnums=(0, 1, 2))
     _, pulled_back = jax.jvp(
       lambda f: all_gradients(shared, f, context), (fast,), (v,)

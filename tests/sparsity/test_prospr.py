@@ -1,5 +1,7 @@
 """ProsPr against finite differences of the loss after its steps."""
 
+import functools
+
 import haiku as hk
 import jax
 import jax.numpy as jnp
@@ -72,11 +74,17 @@ def test_mixed_mode_is_reverse_over_reverse():
     params, batches = problems.problem(num_batches=3)
     structure = structures.Unstructured()
     optimizer = optax.adam(0.1, eps_root=1e-8)
-    found, expected = (
-      run(prospr.ProsPr(optimizer, 2, mode), params, batches, structure)
-      for mode in (gradient_lib.mixed_mode, gradient_lib.reverse)
+    modes = (
+      gradient_lib.reverse,
+      gradient_lib.mixed_mode,
+      functools.partial(gradient_lib.mixed_mode, prevent_cse=True),
     )
-    problems.assert_close(found, expected, rtol=1e-9)
+    expected, *others = (
+      run(prospr.ProsPr(optimizer, 2, mode), params, batches, structure)
+      for mode in modes
+    )
+    for found in others:
+      problems.assert_close(found, expected, rtol=1e-9)
 
 
 def test_first_order_is_approached_as_the_rate_goes_to_zero():
