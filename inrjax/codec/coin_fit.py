@@ -114,9 +114,6 @@ class CoinNetwork:
     """
     self.spec = spec
     self._network = network_lib.make_siren(spec.network)
-    self._adam: links.Link = optax.with_extra_args_support(
-      optax.adam(spec.learning_rate)
-    )
     params = jax.eval_shape(self._network.init, jax.random.key(0))
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, np.float32), params)
     self._unravel = flatten_util.ravel_pytree(zeros)[1]
@@ -146,12 +143,12 @@ class CoinNetwork:
     fit = self._start(keys)
     robust = self.spec.robust
     last = 0 if robust is None else math.ceil(robust.part * num_steps)
-    for objective, steps in ((None, num_steps - last), (robust, last)):
-      if objective is not None:
-        fit = self._restart(fit)
+    for steps, decay_steps in ((num_steps - last, 0), (last, last)):
+      if decay_steps:
+        fit = self._restart(decay_steps)(fit)
       for done in range(0, steps, _STEPS_PER_CALL):
-        advance = self._advance(min(_STEPS_PER_CALL, steps - done), objective)
-        fit = advance(fit, coords, values)
+        part = min(_STEPS_PER_CALL, steps - done)
+        fit = self._advance(part, decay_steps)(fit, coords, values)
     return np.asarray(
       jax.vmap(lambda tree: flatten_util.ravel_pytree(tree)[0])(fit.best)
     )
@@ -195,13 +192,27 @@ class CoinNetwork:
   @functools.cached_property
   def _start(self) -> Callable[[Array], Snapshot]:
     return jax.jit(
-      jax.vmap(lambda key: start(self._adam, self._network.init(key)))
+      jax.vmap(lambda key: start(self._link(0), self._network.init(key)))
     )
 
-  @functools.cached_property
-  def _restart(self) -> Callable[[Snapshot], Snapshot]:
+  def _link(self, decay_steps: int) -> links.Link:
+    """Adam; while weights are prepared for rounding its rate falls to 0.
+
+    The noise of a constant rate would hide what these steps are after.
+
+    Args:
+      decay_steps: until then; 0 keeps the rate.
+    """
+    rate: float | optax.Schedule = self.spec.learning_rate
+    if decay_steps:
+      rate = optax.cosine_decay_schedule(self.spec.learning_rate, decay_steps)
+    return optax.with_extra_args_support(optax.adam(rate))
+
+  @functools.cache  # noqa: B019 a codec lives as long as its process needs it
+  def _restart(self, decay_steps: int) -> Callable[[Snapshot], Snapshot]:
     """From the best so far, which another objective will judge anew."""
-    return jax.jit(jax.vmap(lambda fit: start(self._adam, fit.best)))
+    link = self._link(decay_steps)
+    return jax.jit(jax.vmap(lambda fit: start(link, fit.best)))
 
   def _points(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates `[N', 2]`, and values with weights `[n, N', C + 1]`.
@@ -222,9 +233,17 @@ class CoinNetwork:
 
   @functools.cache  # noqa: B019 a codec lives as long as its process needs it
   def _advance(
-    self, num_steps: int, robust: coin_spec.Robust | None
+    self, num_steps: int, decay_steps: int
   ) -> Callable[..., Snapshot]:
-    """`(snapshots, coords, values) -> snapshots`, some steps further."""
+    """`(snapshots, coords, values) -> snapshots`, some steps further.
+
+    Args:
+      num_steps: how many.
+      decay_steps: of the last part of the fit, which minimises what the
+        specification's `robust` says; 0 in the part before.
+    """
+    link = self._link(decay_steps)
+    robust = self.spec.robust if decay_steps else None
     apply, tile = self._network.apply, self._tile
 
     def tile_loss(current: PyTree, context: Context) -> Array:
@@ -255,7 +274,7 @@ class CoinNetwork:
       return gradient
 
     adapt = loop.make_adapt(
-      loss_fn, keep_best(self._adam), num_steps=num_steps, gradient=gradient_of
+      loss_fn, keep_best(link), num_steps=num_steps, gradient=gradient_of
     )
 
     def advance(fast: Snapshot, coords: Array, values: Array) -> Snapshot:

@@ -21,7 +21,8 @@ class Robust:
   """How the last steps of a fit prepare the weights for being rounded.
 
   Chapter 4 of Alizadeh's thesis, for a network that is stored and not run in
-  few bits: its weights are rounded, its activations are not.
+  few bits: its weights are rounded, its activations are not. The learning rate
+  of these steps falls to 0 along a cosine.
 
   Attributes:
     kind: "gradient_l1" or "gradient_l2", a norm of the gradient beside the
