@@ -2,8 +2,8 @@
 
 Does a COIN that is trained with the gradient's L1 norm (eq. 4.3 of Alizadeh's
 thesis) need fewer bits? Beside it are the L2 norm and steps on the rounded
-weights (STE), each for the last quarter of the steps. These have a falling rate,
-so "decay" has it too, and a norm that is as good as none.
+weights (STE), each for the last quarter of the steps. These have a falling
+rate, so "decay" has it too, and a norm that is as good as none.
 """
 
 from collections.abc import Mapping
