@@ -236,6 +236,9 @@ def _pruned_fits(
 ) -> list[Fitting]:
   """The plain fit with Adam, and those that prune before or on the way."""
   fittings = [Fitting("fit", (), (survivors,))]
+  starts = [
+    sparse_spec.AtStart(kind, **at_start) for kind in sparse_spec.SALIENCIES
+  ]
   for count in rounds:
     kept = pruning.Schedule(0, 1, ratio, count).num_kept(survivors.prunable)
     left = tuple(
@@ -251,13 +254,10 @@ def _pruned_fits(
         "ticket", kept, left, after_round=pruned.rewind, every_part=True
       ),
     } | {
-      f"{kind}_at_start": Fitting(
-        f"{kind}_at_start",
-        kept[-1:],
-        left[-1:],
-        at_start=sparse_spec.AtStart(kind, **at_start),
+      f"{start.kind}_at_start": Fitting(
+        f"{start.kind}_at_start", kept[-1:], left[-1:], at_start=start
       )
-      for kind in sparse_spec.SALIENCIES
+      for start in starts
     }
     fittings += [
       build.choose(known, name, "evaluate.pruned_fits.procedures")

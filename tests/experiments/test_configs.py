@@ -18,6 +18,7 @@ from experiments import (
   celeba,
   celeba_hq,
   cifar10,
+  coin,
   evaluation,
   imagenet100,
   imagenette,
@@ -53,13 +54,13 @@ LOADERS = {
   "sdf": sdf,
   "text": text,
 }
-# The data sets of methods that adapt weights have the same configs but for
-# their source, so one config of each kind stands for those with its settings.
+# Data sets have the same configs but for their source, so one config of each
+# kind stands for those with its settings. First methods that adapt weights.
 WEIGHTS = [
   p
   for p in FILES
   if p.parent.name in ("celeba", "imagenette", "sdf", "text")
-  or p.stem.startswith(("ecop", "winning_ticket", "scratch"))
+  or p.stem.startswith(("ecop", "winning_ticket", "scratch", "pruned_at_start"))
 ]
 TRAINED = {
   "ecop": FOLDER / "afhq/ecop.py",
@@ -83,6 +84,22 @@ STANDS_FOR = {
   "random_pruning": "meta_sparse_inr",
   "mscn_metasgd": "mscn",
   "mscn_fully_sparse": "mscn",
+  "pruned_at_start": "winning_ticket",
+}
+# Then those that adapt modulations, and COIN.
+MODULATED = [p for p in FILES if p not in WEIGHTS]
+TRAINED_MODULATED = {
+  "basis": FOLDER / "kodak/basis_cpu.py",
+  "coin": FOLDER / "cifar10/coin_cpu.py",
+  "coinpp": FOLDER / "celeba_hq/coinpp_cpu.py",
+  "functa": FOLDER / "cifar10/functa.py",
+  "mscn": FOLDER / "kodak/mscn_cpu.py",
+  "mscn_quickstart": FOLDER / "kodak/mscn_quickstart.py",
+}
+# The controller's in place of a constant weight.
+_CONTROLLER = {
+  f"gates.penalty.{name}"
+  for name in ("damping", "gain", "initial", "limits", "target", "weight")
 }
 SIDE = 8
 ADAPTER = inspect.signature(evaluation.Adapter)
@@ -254,7 +271,7 @@ def test_every_variant_builds_and_is_locked(path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
   "path",
-  [p for p in FILES if p not in WEIGHTS or p in TRAINED.values()],
+  sorted({*TRAINED.values(), *TRAINED_MODULATED.values()}),
   ids=name_of,
 )
 def test_every_config_trains_and_every_setting_is_read(
@@ -321,6 +338,25 @@ def test_configs_of_weights_are_like_the_one_that_is_trained(
     for name in ("side", "channels"):
       assert values["signal"][name] == source.get(name, values["signal"][name])
     assert values["network"]["out_dim"] == values["signal"]["channels"]
+
+
+@pytest.mark.parametrize("path", MODULATED, ids=name_of)
+def test_configs_of_modulations_are_like_the_one_that_is_trained(
+  path: pathlib.Path,
+) -> None:
+  standing = TRAINED_MODULATED[path.stem.removesuffix("_cpu")]
+  trained = set(leaves(read(standing).get_config().to_dict()))
+  for variant in read(path).VARIANTS:
+    values = read(path).get_config(variant).to_dict()
+    check_source(path, values)
+    # Fails if a data set's config has a setting of its own.
+    settings = {s for s in leaves(values) if not s.startswith("data.source.")}
+    assert settings - _CONTROLLER <= trained
+    # Fails if an option is not known.
+    if path.stem.startswith("coin") and "fit" in values:
+      coin.make_spec(values)
+    else:
+      build.make_method(values)
 
 
 def weights_config(name: str, variant: str) -> Any:
