@@ -230,7 +230,10 @@ def size_rows(results: Results) -> list[list[str]]:
 def write(results: Results, workdir: pathlib.Path, *, title: str) -> None:
   """Writes `table.md`, and figures of what is left by pruning."""
   title_of_scores = f"Test {accuracy_figures.score_name(results)} (%)"
-  tables = {title_of_scores: rows(results), "Size": size_rows(results)}
+  tables = {title_of_scores: rows(results)}
+  pruned = {name: one for name, one in results.items() if "grids" not in one}
+  if pruned:
+    tables["Size"] = size_rows(pruned)
   text = "\n".join(
     f"## {name}\n\n{evaluate.markdown(table)}" for name, table in tables.items()
   )
@@ -246,11 +249,10 @@ def write(results: Results, workdir: pathlib.Path, *, title: str) -> None:
     accuracy_figures.learning(
       workdir / f"accuracy_{over}.png", learned, over=over
     )
-  if any("grids" not in one for one in results.values()):
-    for over in ("parameters", "flops"):
-      accuracy_figures.pruning(
-        workdir / f"accuracy_{over}.png", results, title=title, over=over
-      )
+  for over in ("parameters", "flops") if pruned else ():
+    accuracy_figures.pruning(
+      workdir / f"accuracy_{over}.png", pruned, title=title, over=over
+    )
 
 
 def main(argv: Sequence[str]) -> None:
