@@ -151,30 +151,29 @@ def check_same(one: PyTree, other: PyTree, *, tolerance: float) -> None:
     )
 
 
-def parser(
-  program: str, description: str | None, **defaults: Any
-) -> argparse.ArgumentParser:
+def parser(program: str, description: str | None) -> argparse.ArgumentParser:
   """Flags for the fields of `Case`, `--rounds` and `--compile_only`.
 
   Args:
     program: the benchmark's name.
     description: what `--help` says.
-    **defaults: fields whose default differs from `Case`'s.
   """
   result = argparse.ArgumentParser(
     prog=f"python -m benchmarks.{program}", description=description
   )
   for field in dataclasses.fields(Case):
-    default = defaults.get(field.name, field.default)
     result.add_argument(
       f"--{field.name}",
-      type=type(default),
-      default=default,
+      type=type(field.default),
+      default=field.default,
       choices=NETWORKS if field.name == "network" else None,
-      help=f"default {default}",
+      help="default %(default)s",
     )
   result.add_argument(
-    "--rounds", type=int, default=turns.ROUNDS, help="measured runs of each"
+    "--rounds",
+    type=int,
+    default=turns.ROUNDS,
+    help="measured runs of each, default %(default)s",
   )
   result.add_argument(
     "--compile_only",

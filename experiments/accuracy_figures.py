@@ -19,9 +19,10 @@ def score(result: Mapping[str, Any]) -> float:
 
 
 def score_name(results: Results) -> str:
-  """What `score` is for these results."""
+  """What `score` is for these results, and of which images."""
   masks = any("iou" in result for result in results.values())
-  return "mean IoU" if masks else "accuracy"
+  splits = sorted({one.get("split", "test") for one in results.values()})
+  return f"{' and '.join(splits)} {'mean IoU' if masks else 'accuracy'} (%)"
 
 
 def pruning(
@@ -54,7 +55,7 @@ def pruning(
     axes.invert_xaxis()
     axes.set(
       xlabel=f"{over} left (%)",
-      ylabel=f"test {score_name(results)} (%)",
+      ylabel=score_name(results),
       title=title,
     )
 
@@ -130,7 +131,7 @@ def quantization(path: pathlib.Path, results: Results, *, title: str) -> None:
         label=row,
       )
     bits_label = "(weight, activation) bits"
-    accuracy.set(xlabel=bits_label, ylabel="test accuracy (%)", title=title)
+    accuracy.set(xlabel=bits_label, ylabel=score_name(results), title=title)
     divergence.set(xlabel=bits_label, ylabel="divergence (nats)")
     divergence.set_yscale("log")
     change.set(xlabel="predicted change of the loss", ylabel="induced")

@@ -229,8 +229,8 @@ def size_rows(results: Results) -> list[list[str]]:
 
 def write(results: Results, workdir: pathlib.Path, *, title: str) -> None:
   """Writes `table.md`, and figures of what is left by pruning."""
-  title_of_scores = f"Test {accuracy_figures.score_name(results)} (%)"
-  tables = {title_of_scores: rows(results)}
+  title_of_scores = accuracy_figures.score_name(results)
+  tables = {title_of_scores[0].upper() + title_of_scores[1:]: rows(results)}
   pruned = {name: one for name, one in results.items() if "grids" not in one}
   if pruned:
     tables["Size"] = size_rows(pruned)

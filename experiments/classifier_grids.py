@@ -189,12 +189,14 @@ def evaluate(
   rows = []
   for bits in settings["widths"]:
     fitted = make_grids(settings, model.params, ranges, bits)
+    candidates = _candidates(fitted, trained, bits)
     scored = [
       _rounded(logits, model.params, normalise, grids, test, batch_size)
-      for grids in _candidates(fitted, trained, bits)
+      for grids in candidates
     ]
-    best = max(scored, key=lambda s: s.accuracy)
-    change = _change(loss_fn, fitted)(model.params, first)
+    index = max(range(len(scored)), key=lambda i: scored[i].accuracy)
+    best = scored[index]
+    change = _change(loss_fn, candidates[index])(model.params, first)
     rows.append(
       {
         "weight_bits": int(bits[0]),

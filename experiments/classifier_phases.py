@@ -212,7 +212,12 @@ class Phases:
 
   def first(self, split: str, count: int | None) -> data.Labelled:
     """The first examples of a split; all of them for None."""
-    source = self._of_one_shape(self.load(split))
+    source = self.load(split)
+    if not len(source):
+      raise build.ConfigError(
+        f"The split {split!r} has no examples; set data.source.held_out."
+      )
+    source = self._of_one_shape(source)
     return source.subset(range(min(len(source), count or len(source))))
 
   def _validation(

@@ -114,6 +114,7 @@ class Run:
     record: dict[str, Any] = {
       "accuracy": scored.accuracy,
       "loss": scored.loss,
+      "split": settings["split"],
       "num_images": len(test),
       "parameters": done.whole.parameters,
       "parameters_left": left.parameters,
@@ -422,5 +423,10 @@ def _main(
   )
   try:
     finish(phases, modes)
-  except (data.ImageError, train.CheckpointError, ImportError) as error:
+  except (
+    build.ConfigError,
+    data.ImageError,
+    train.CheckpointError,
+    ImportError,
+  ) as error:
     raise SystemExit(f"{type(error).__name__}: {error}") from error

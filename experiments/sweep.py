@@ -137,13 +137,15 @@ def curves(
 
   Returns:
     Curves of the points that no other point of the method beats. The rate is
-    that of files where there are some, else the entropy estimate, else the
+    that of files where all have them, else the entropy estimate, else the
     count of bits.
   """
+  are_files = in_files(results)
+  note = "files" if are_files else "estimated rates, not files"
   points = collections.defaultdict(list)
   for (method, setting), group in _by_setting(results).items():
     for same in zip(*(one["quantised"] for one in group), strict=True):
-      rates = [_rate(r) for r in same]
+      rates = [r["file_bpp"] if are_files else _estimate(r) for r in same]
       points[method].append(
         evaluate.RatePoint(
           bpp=float(np.mean(rates)),
@@ -155,7 +157,6 @@ def curves(
         )
       )
   found = []
-  note = "files" if in_files(results) else "estimated rates, not files"
   for method, all_points in points.items():
     best, _ = evaluate.front(evaluate.Curve(method, tuple(all_points)))
     kept = {float(bpp) for bpp in best}
@@ -171,15 +172,13 @@ def curves(
 
 def in_files(results: Mapping[str, Mapping[str, Any]]) -> bool:
   """Whether all rates are those of files that were written."""
-  return all(
-    "file_bpp" in row for one in results.values() for row in one["quantised"]
-  )
+  rows = [row for one in results.values() for row in one["quantised"]]
+  return bool(rows) and all("file_bpp" in row for row in rows)
 
 
-def _rate(row: Mapping[str, Any]) -> float:
-  """Bits per pixel: of files, else estimated, else counted."""
-  names = ("file_bpp", "estimated_bpp", "nominal_bpp")
-  return float(next(row[name] for name in names if name in row))
+def _estimate(row: Mapping[str, Any]) -> float:
+  """Bits per pixel, estimated or else counted."""
+  return float(row.get("estimated_bpp", row["nominal_bpp"]))
 
 
 def _read(folder: pathlib.Path) -> dict[str, Any]:

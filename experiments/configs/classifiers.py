@@ -89,7 +89,7 @@ def base(dataset: str, *, num_classes: int = 10) -> config_dict.ConfigDict:
     on_nonfinite="stop",  # "stop" or "restore".
   )
   config.evaluate = section(
-    split="test",  # "validation" to choose settings by.
+    split="test",  # "validation" to choose settings by: what is held out.
     num_images=config_dict.placeholder(int),  # All images of it.
     num_validation_images=0,  # The papers keep none.
     batch_size=500,

@@ -3,7 +3,7 @@
 Does a COIN that is trained with the gradient's L1 norm (eq. 4.3 of Alizadeh's
 thesis) need fewer bits? Beside it are the L2 norm and steps on the rounded
 weights (STE), each for the last quarter of the steps. These have a falling
-rate, so "decay" has it too, and a norm that is as good as none.
+rate, so "decay" has it too, and nothing else.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from experiments import sweeps
 _NUM_BITS = (4, 5, 6, 7, 8, 10, 12, 16)
 _ROBUST: Mapping[str, Mapping[str, Any]] = {
   "plain": {"kind": "none"},
-  "decay": {"kind": "gradient_l1", "weight": 1e-9},
+  "decay": {"kind": "decay"},
   "l1 1e-3": {"kind": "gradient_l1", "weight": 1e-3},
   "l1 1e-2": {"kind": "gradient_l1", "weight": 1e-2},
   "l2 1e-2": {"kind": "gradient_l2", "weight": 1e-2},

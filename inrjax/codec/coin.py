@@ -27,7 +27,8 @@ from inrjax.codec import (
 # The widest weights, as in the paper: narrower ones cost more than they save.
 DEFAULT_QUALITY = 100
 # Parts of the model's number of Adam steps. They begin alike, and the best
-# iterate is kept: before rounding, more effort is never worse.
+# iterate is kept: before rounding, more effort is never worse (where the last
+# steps do not prepare for it).
 EFFORTS = {"fast": 0.04, "medium": 0.2, "slow": 1.0}
 # Rows of the output that are evaluated before they become integers.
 _ROW_VALUES = 1 << 22
@@ -101,8 +102,16 @@ class CoinCodec(base.BaseCodec):
       num_bits: one of the model's widths.
 
     Raises:
-      ValueError: for a width that is none of the model's.
+      ValueError: for a width that is none of the model's, or parameters of
+        another network, or that are not finite.
     """
+    if params.shape != (self.spec.num_params,) or not np.all(
+      np.isfinite(params)
+    ):
+      raise ValueError(
+        f"params are {self.spec.num_params} finite numbers, got the shape "
+        f"{params.shape}: did the fit diverge?"
+      )
     if num_bits not in self.spec.num_bits:
       raise ValueError(
         f"num_bits is {num_bits}; this model has {self.spec.num_bits}."

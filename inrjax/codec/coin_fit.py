@@ -137,7 +137,8 @@ class CoinNetwork:
     Returns:
       `[n, L]` float32, of each image the iterate of the lowest squared error;
       more steps never give a higher one. Where the last steps prepare for
-      rounding, it is the lowest of what these minimise.
+      rounding, it is the iterate of theirs that is lowest in what they
+      minimise, and more steps may end elsewhere.
     """
     coords, values = self._points(images)
     fit = self._start(keys)

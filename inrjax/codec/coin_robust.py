@@ -48,7 +48,7 @@ def objective(
     )
     return found
 
-  if robust is None:
+  if robust is None or robust.kind == "decay":
     return plain
   if robust.kind == "straight_through":
     return _on_rounded(plain, lambda p: round_weights(p, robust.num_bits))

@@ -13,7 +13,7 @@ MAX_BITS = 16
 # Weights and biases of a network: far more than any COIN, 64 MiB.
 _MAX_PARAMS = 1 << 24
 _MAX_STEPS = 10_000_000
-ROBUST_KINDS = ("gradient_l1", "gradient_l2", "straight_through")
+ROBUST_KINDS = ("decay", "gradient_l1", "gradient_l2", "straight_through")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Robust:
 
   Attributes:
     kind: "gradient_l1" or "gradient_l2", a norm of the gradient beside the
-      squared error (eq. 4.3; 4.2.3), for any width; or "straight_through",
-      steps on the rounded weights (Bengio et al., 2013), for one width.
-    weight: lambda of the norm, positive; without meaning for
-      "straight_through".
+      squared error (eq. 4.3; 4.2.3), for any width; "straight_through", steps
+      on the rounded weights (Bengio et al., 2013), for one width; or "decay",
+      the falling rate alone, to compare with.
+    weight: lambda of the norm, positive; without meaning for the others.
     num_bits: the width of "straight_through", in `[1, 15]`; without meaning for
-      the norms.
+      the others.
     part: of the steps, the last ones; in (0, 1].
   """
 
@@ -120,6 +120,16 @@ class CoinSpec:
     if not -math.inf < self.low < self.high < math.inf:
       raise ValueError(
         f"The range of coordinates is empty: {self.low} to {self.high}."
+      )
+    robust = self.robust
+    if (
+      robust is not None
+      and robust.kind == "straight_through"
+      and robust.num_bits not in self.num_bits
+    ):
+      raise ValueError(
+        f"robust.num_bits is {robust.num_bits}, but weights are stored with "
+        f"{self.num_bits} bits: add it to num_bits."
       )
 
   @property

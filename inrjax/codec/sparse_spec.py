@@ -38,7 +38,8 @@ class AtStart:
 
   Attributes:
     kind: "random", "magnitude", "snip" or "prospr" (`inrjax.sparsity`).
-    num_steps: M, inner steps of "prospr", without meaning for the others.
+    num_steps: M, inner steps of "prospr", in [0, 16]: each keeps the weights.
+      Without meaning for the others.
     learning_rate: of these steps of gradient descent,
     momentum: with this momentum.
   """
@@ -54,10 +55,8 @@ class AtStart:
       raise ValueError(
         f"kind {self.kind!r} is unknown; choose from {SALIENCIES}."
       )
-    if type(self.num_steps) is not int or not 0 <= self.num_steps <= 1000:
-      raise ValueError(
-        f"num_steps must lie in [0, 1000], got {self.num_steps}."
-      )
+    if type(self.num_steps) is not int or not 0 <= self.num_steps <= 16:
+      raise ValueError(f"num_steps must lie in [0, 16], got {self.num_steps}.")
     if not 0 < self.learning_rate < math.inf or not 0 <= self.momentum < 1:
       raise ValueError(
         "learning_rate must be positive and momentum in [0, 1), got "
@@ -222,7 +221,7 @@ def from_json(config: Mapping[str, Any]) -> SparseSpec:
       )
       gates["grouping"] = _of_kind(_GROUPINGS, gates["grouping"])
       fields["gates"] = method_lib.Gates(**gates)
-    if "at_start" in fields:
+    if fields.get("at_start") is not None:
       fields["at_start"] = AtStart(**json_fields.tuples(fields["at_start"]))
     return SparseSpec(**fields)
 

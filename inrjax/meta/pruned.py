@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from inrjax.adapt import gradient as gradient_lib
+from inrjax.adapt import tiles
 from inrjax.meta import method as method_lib
 from inrjax.sparsity import pruning, structures
 from inrjax.sparsity import saliency as saliency_lib
@@ -273,19 +275,36 @@ def mask_at_start(
     pruned_roles: what is pruned.
 
   Returns:
-    A mask like the fast parameters.
+    A mask like the fast parameters; not finite if the scores are not, so that
+    the fit is not either.
+
+  Raises:
+    ValueError: for a method with gates, which have a pattern of their own.
   """
+  if method.gates is not None:
+    raise ValueError(
+      "Pruning at the start does not go with gates: leave out one of them."
+    )
   fast = method.initial_fast(outer)
   roles = method.partition.roles
+  before = outer.mask or method_lib.full_mask(fast)
 
   def is_pruned(name: str, leaf: Array) -> bool:
     del leaf
     module, _, own = name.rpartition("/")
     return roles[module][own] in pruned_roles
 
+  def masked_loss(shared: PyTree, fast: PyTree, context: Context) -> Array:
+    present = jax.tree.map(jnp.multiply, before, fast)
+    prediction = method.apply(shared, present, context.coords)
+    return gradient_lib.squared_error(prediction, context.values)
+
+  loss: gradient_lib.LossFn = masked_loss
+  if method.point_tile is not None:
+    loss = tiles.tiled_loss(masked_loss, method.point_tile)
+
   def loss_fn(params: PyTree, some: Context) -> Array:
-    values = method.apply(outer.shared, params, some.coords)
-    return jnp.mean(jnp.square(values - some.values))
+    return loss(outer.shared, params, some)
 
   repeated = jax.tree.map(
     lambda leaf: jnp.broadcast_to(leaf, (saliency.num_batches, *leaf.shape)),
@@ -293,8 +312,8 @@ def mask_at_start(
   )
   structure = structures.Unstructured(select=is_pruned)
   scores = saliency(key, loss_fn, fast, repeated, structure)
-  return pruning.keep_largest(
-    outer.mask or method_lib.full_mask(fast),
+  mask = pruning.keep_largest(
+    before,
     structures.map_named(
       lambda name, leaf: scores.get(name, jnp.zeros_like(leaf)), fast
     ),
@@ -302,3 +321,6 @@ def mask_at_start(
     roles=roles,
     pruned_roles=pruned_roles,
   )
+  # Without this, nothing would be left, and the fit of the rest be finite.
+  finite = jnp.isfinite(sum(jnp.sum(score) for score in scores.values()))
+  return jax.tree.map(lambda m: jnp.where(finite, m, jnp.nan), mask)

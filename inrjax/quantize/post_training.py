@@ -197,8 +197,7 @@ def fit_activations(
   Args:
     ranges: from `calibrate` or `batch_norm_range`.
     num_bits: bits per activation, in [2, 32].
-    scheme: `grids.symmetric` or `grids.asymmetric`; the latter wastes no half
-      of the grid behind a ReLU.
+    scheme: `grids.symmetric` or `grids.asymmetric`.
 
   Returns:
     Grids by name, for `straight_through.quantizing`.

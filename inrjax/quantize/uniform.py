@@ -148,7 +148,7 @@ def straight_through(quantizer: FixedWidth, values: Array) -> Array:
 
   Returns:
     `dequantize(quantize(values))`, whose derivative is taken to be 1 inside the
-    quantiser's range and 0 outside.
+    quantiser's range and 0 outside, and where the deviation is 0.
   """
   return dequantize(
     quantizer, round_straight_through(_position(quantizer, values))

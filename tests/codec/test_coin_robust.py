@@ -3,11 +3,19 @@
 import dataclasses
 
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from inrjax.codec import coin, coin_fit, coin_robust, coin_spec, coin_weights
+from inrjax.codec import (
+  coin,
+  coin_fit,
+  coin_robust,
+  coin_spec,
+  coin_weights,
+  errors,
+)
 from inrjax.networks import siren
 from inrjax.types import Context
 from tests.codec import tiny_codec
@@ -107,6 +115,30 @@ def test_fits_end_where_their_own_objective_is_lower():
   assert errors["robust"] < 0.9 * errors["plain"]
 
 
+@pytest.mark.parametrize("kind", ["gradient_l1", "gradient_l2"])
+def test_the_last_steps_are_judged_with_the_norm(kind):
+  keys = jax.random.split(jax.random.key(0), 1)
+  unit = RGB[None].astype(np.float32) / 255
+  robust = coin_spec.Robust(kind, weight=0.1, part=0.5)
+  network = coin_fit.CoinNetwork(spec_of(robust))
+  coords, values = network._points(unit)
+  norm = {"gradient_l1": 1, "gradient_l2": 2}[kind]
+
+  def loss_fn(flat):
+    found = network._apply(network._unravel(flat), coords)
+    return jnp.mean(jnp.square(found - values[0, :, :-1]))
+
+  def total(params):
+    loss, grads = jax.value_and_grad(loss_fn)(params)
+    return float(loss + 0.1 * jnp.linalg.norm(grads, norm))
+
+  begin = coin_fit.CoinNetwork(spec_of(None)).fit(keys, unit, num_steps=20)
+  end = network.fit(keys, unit, num_steps=40)
+  # Fails if the norm is no part of what the last steps minimise, or the best
+  # of the steps before is kept.
+  assert total(end[0]) < total(begin[0])
+
+
 def test_a_model_keeps_how_it_is_fitted():
   plain = spec_of(None)
   assert "robust" not in plain.to_json()
@@ -132,3 +164,18 @@ def test_a_width_that_the_model_lacks_is_named():
   params = np.zeros(codec.spec.num_params, np.float32)
   with pytest.raises(ValueError, match="num_bits"):
     codec.file_of(params, RGB, num_bits=5)
+  # Fails if a file is written that cannot be read.
+  for bad in (params[1:], params * np.nan):
+    with pytest.raises(ValueError, match="diverge"):
+      codec.file_of(bad, RGB, num_bits=16)
+  with pytest.raises(ValueError, match="robust.num_bits"):
+    spec_of(coin_spec.Robust("straight_through", num_bits=5))
+
+
+@pytest.mark.parametrize("robust", [[], {"kind": 3}, {"weight": "1"}, {"x": 1}])
+def test_a_damaged_model_is_a_typed_error(robust):
+  values = spec_of(coin_spec.Robust("gradient_l1")).to_json()
+  if isinstance(robust, dict):
+    robust = values["robust"] | robust
+  with pytest.raises(errors.CorruptBitstreamError):
+    coin_spec.from_json(values | {"robust": robust})

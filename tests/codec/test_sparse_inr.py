@@ -613,6 +613,7 @@ def test_arrays_that_do_not_fit(masked, pruning_codec):
     ("learning_rate", [None, "x", 0, -1.0]),
     ("num_kept", [None, 3, [3, 3], [2, 3], [0], [1.5], [10**6]]),
     ("pruned_roles", [[], ["modulation"], 3]),
+    ("at_start", [[], 3, {"kind": "x"}, {"kind": "snip"}]),
     ("gates", [3, {}, {"on": "values"}]),
     ("low", [None, "x", 1.0, 2.0]),
     ("image_side", [0, "x"]),
@@ -681,6 +682,16 @@ def test_starts_that_do_not_fit():
     dataclasses.replace(SPEC, gates=adapting)
   with pytest.raises(ValueError, match="does not go with gates"):
     dataclasses.replace(SPEC, gates=method_lib.Gates(), num_kept=(4,))
+  for field, value in (
+    ("kind", "x"),
+    ("num_steps", 17),
+    ("learning_rate", 0.0),
+    ("momentum", 1.0),
+  ):
+    with pytest.raises(ValueError, match=field):
+      sparse_spec.AtStart(**{"kind": "prospr", field: value})
+  with pytest.raises(ValueError, match="one number"):
+    dataclasses.replace(SPEC, at_start=sparse_spec.AtStart("snip"))
 
 
 def test_fits_that_diverge_are_named(network, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 from inrjax import coords, meta, networks, sparsity, train
 from inrjax.adapt import links
 from inrjax.meta import pruned
-from inrjax.sparsity import pruning, saliency
+from inrjax.sparsity import prospr, pruning, saliency
 from inrjax.types import Context
 
 KEY = jax.random.key(0)
@@ -207,6 +207,43 @@ def test_pruning_at_the_start_keeps_what_the_loss_feels_most():
     assert not np.any(np.asarray(values)[0][np.asarray(kept) == 0])
   with pytest.raises(ValueError, match="one number"):
     fitted((30, 20), at_start=saliency.SNIP())
+
+
+def test_pruning_at_the_start_looks_at_what_is_left():
+  # Fails if inner steps move what the mask has removed, or do not see that it
+  # is gone; or if scores that are not finite leave an empty network.
+  outer = METHOD.init(KEY)
+  half = pruning.keep_largest(
+    jax.tree.map(jnp.ones_like, outer.fast),
+    pruning.magnitude(KEY, outer.fast),
+    60,
+    roles=ROLES,
+    pruned_roles=("weight",),
+  )
+  context = AS_CONTEXT(IMAGES[0])
+
+  def found(outer, rate):
+    return pruned.mask_at_start(
+      dataclasses.replace(METHOD, point_tile=20),
+      KEY,
+      outer,
+      context,
+      saliency=prospr.ProsPr(optax.sgd(rate), 2),
+      num_kept=20,
+    )
+
+  zeros = jax.tree.map(jnp.multiply, half, outer.fast)
+  masked = found(outer._replace(mask=half), 1e-2)
+  cut = found(outer._replace(fast=zeros, mask=half), 1e-2)
+  jax.tree.map(np.testing.assert_array_equal, masked, cut)
+  assert pruning.survivors(masked, ROLES, ("weight",)).prunable == 20
+  lost = found(outer._replace(mask=half), jnp.inf)
+  assert all(np.all(np.isnan(leaf)) for leaf in jax.tree.leaves(lost))
+  gated = dataclasses.replace(METHOD, gates=meta.Gates())
+  with pytest.raises(ValueError, match="gates"):
+    pruned.mask_at_start(
+      gated, KEY, outer, context, saliency=saliency.SNIP(), num_kept=3
+    )
 
 
 @pytest.mark.parametrize("num_kept", [(10, 30), (30, 30), (30, 0), (-3,)])

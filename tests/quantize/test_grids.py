@@ -117,3 +117,14 @@ def test_widths_outside_are_named(num_bits):
 def test_values_without_a_grid_are_refused(call):
   with pytest.raises(ValueError):
     call()
+
+
+def test_a_range_without_negative_values_takes_all_integers():
+  # Fails if half of them are for values below zero, or leave b bits.
+  assert tuple(grids.symmetric(0.0, 7.0, 3)) == (1, 0, 7, 3)
+  mixed = grids.symmetric(np.array([0.0, -3.0]), np.array([7.0, 1.0]), 3)
+  np.testing.assert_array_equal(mixed.scale, [1, 1])
+  np.testing.assert_array_equal(mixed.low, [0, -3])
+  np.testing.assert_array_equal(mixed.high, [7, 3])
+  symbols = grids.encode(mixed, np.array([[-9.0, -9.0], [99.0, 99.0]]))
+  np.testing.assert_array_equal(symbols, [[0, 0], [7, 6]])

@@ -15,7 +15,7 @@ from tests.train import problems
 # Where one file cannot be written, the other writes of that save end after
 # Orbax has closed its event loop, and say so to nobody.
 pytestmark = pytest.mark.filterwarnings(
-  "ignore::pytest.PytestUnraisableExceptionWarning"
+  "ignore:Exception ignored in. None:pytest.PytestUnraisableExceptionWarning"
 )
 
 
