@@ -8,7 +8,7 @@ they are.
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -295,20 +295,23 @@ def mask_at_start(
     return roles[module][own] in pruned_roles
 
   def masked_loss(shared: PyTree, fast: PyTree, context: Context) -> Array:
-    present = jax.tree.map(jnp.multiply, before, fast)
-    prediction = method.apply(shared, present, context.coords)
+    of_network, mask = shared
+    present = jax.tree.map(jnp.multiply, mask, fast)
+    prediction = method.apply(of_network, present, context.coords)
     return gradient_lib.squared_error(prediction, context.values)
 
   loss: gradient_lib.LossFn = masked_loss
   if method.point_tile is not None:
     loss = tiles.tiled_loss(masked_loss, method.point_tile)
 
-  def loss_fn(params: PyTree, some: Context) -> Array:
-    return loss(outer.shared, params, some)
+  def loss_fn(params: PyTree, batch: Any) -> Array:
+    return loss(batch[:2], params, batch[2])
 
+  # All that is traced comes with the batch: a saliency differentiates around
+  # its inner steps, through which nothing may be closed over.
   repeated = jax.tree.map(
     lambda leaf: jnp.broadcast_to(leaf, (saliency.num_batches, *leaf.shape)),
-    context,
+    (outer.shared, before, context),
   )
   structure = structures.Unstructured(select=is_pruned)
   scores = saliency(key, loss_fn, fast, repeated, structure)
