@@ -4,18 +4,25 @@ Accuracy at the FLOPs that are left: 3SP, compute-aware 3SP without smoothing
 (3SP + CA), and channels that are removed at random (Uniform).
 """
 
+from collections.abc import Sequence
+
 from experiments import accuracy_sweep, sweeps
 
 
-def get_sweep() -> list[sweeps.Entry]:
-  """Methods by parts of the operations removed by seeds."""
-  entries = []
+def entries(config: str, *, sparsities: Sequence[float]) -> list[sweeps.Entry]:
+  """Methods by parts of the operations removed by seeds.
+
+  Args:
+    config: name of a config of `fashion_mnist_pruning`, of channels.
+    sparsities: the parts.
+  """
+  found = []
   for seed in (0, 1, 2):
-    found = accuracy_sweep.pruning_entries(
+    plain = accuracy_sweep.pruning_entries(
       "fashion_mnist_pruning",
-      "vgg_channels_cpu",
+      config,
       methods=("dense", "random", "snip"),
-      sparsities=(0.5, 0.75, 0.9),
+      sparsities=sparsities,
       seeds=(seed,),
     )
     for method, name, overrides in (
@@ -24,9 +31,14 @@ def get_sweep() -> list[sweeps.Entry]:
       ("snip", "3sp", {}),
       ("snip", "3sp_ca", {"prune.saliency.cost_smoothing": 0.0}),
     ):
-      entries += accuracy_sweep.changed(
-        found, overrides, method=method, name=name
+      found += accuracy_sweep.changed(
+        plain, overrides, method=method, name=name
       )
   return accuracy_sweep.changed(
-    entries, {"prune.measure": "flops", "evaluate.num_validation_images": 0}
+    found, {"prune.measure": "flops", "evaluate.num_validation_images": 0}
   )
+
+
+def get_sweep() -> list[sweeps.Entry]:
+  """The whole network, and what three methods leave of it."""
+  return entries("vgg_channels_cpu", sparsities=(0.5, 0.75, 0.9))

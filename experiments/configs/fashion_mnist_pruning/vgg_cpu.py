@@ -9,7 +9,7 @@ The part after the colon is a method: dense, random, magnitude, snip, grasp,
 prospr, magnitude_after, tickets. Set the part that is removed with
 --config.prune.sparsity.
 Hardware and time: two CPU cores, minutes.
-Measured: not yet.
+Measured here: docs/results/classifiers.md.
 """
 
 from ml_collections import config_dict

@@ -8,7 +8,7 @@
 The part after the colon is a method: none, dq, dq_trace, l2, l1, ste. The width
 that `ste` is tuned for is --config.quantize.fine_tune.weight_bits.
 Hardware and time: two CPU cores, two minutes.
-Measured: not yet.
+Measured here: docs/results/classifiers.md.
 """
 
 from ml_collections import config_dict
