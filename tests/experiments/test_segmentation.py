@@ -59,7 +59,7 @@ def test_channels_of_a_unet_are_cut_off(tmp_path: pathlib.Path) -> None:
   # Fails if pixels that are right are tabulated.
   assert table[1] == ["channels_snip", f"{100 * record['iou']:.1f} +- 0.0"]
   sizes_table = accuracy_sweep.size_rows({"channels_snip/0.4/seed0": record})
-  assert sizes_table[0][2] == "mean IoU"
+  assert sizes_table[0][2] == "test mean IoU (%)"
 
 
 def test_the_theses_numbers() -> None:
