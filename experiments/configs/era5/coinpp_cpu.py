@@ -15,10 +15,10 @@ Not measured yet.
 
 from ml_collections import config_dict
 
-from experiments.configs import grids
+from experiments.configs import fields
 from experiments.configs.era5 import coinpp
 
-VARIANTS = ("4", "8", "16", "64")
+VARIANTS = fields.SMALL
 
 
 def get_config(variant: str = "16") -> config_dict.ConfigDict:
@@ -27,14 +27,8 @@ def get_config(variant: str = "16") -> config_dict.ConfigDict:
   Args:
     variant: number of values stored per signal.
   """
-  if variant not in VARIANTS:
-    raise ValueError(f"variant {variant!r} is not one of {[*VARIANTS]}")
   config = coinpp.get_config()
-  grids.shrink(config, variant)
+  fields.on_two_cores(config, variant)
   with config.unlocked():
-    config.signal.value_range = (202.0, 314.0)
-    config.data.source.update(variable="TREFHT", stride=2, held_out=20)
-    config.data.pipeline.batch_size = 8
-    config.network.w0 = 20.0
     config.inner.update(low=0.1, high=0.1, clip=None)  # Not learned.
   return config

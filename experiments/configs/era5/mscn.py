@@ -12,7 +12,7 @@ Published: 44.6, 45.7, 46.0, 46.6, 46.9 dB, unquantised (table 1).
 
 from ml_collections import config_dict
 
-from experiments.configs import grids
+from experiments.configs import fields, grids
 
 # Table 8: lambda by number of modulations.
 VARIANTS = {"64": 1.0, "128": 0.3, "256": 0.1, "512": 0.03, "1024": 0.01}
@@ -29,18 +29,10 @@ def get_config(variant: str = "64") -> config_dict.ConfigDict:
   config = grids.with_mscn(
     grids.base(int(variant), has_latent=False), penalty_weight=VARIANTS[variant]
   )
-  config.signal = grids.section(
-    kinds=("field",),
-    sides=config_dict.placeholder(tuple),  # A field is one signal.
-    value_range=(202.66, 320.93),  # Kelvin that become 0 and 1.
-    unit="K",
+  fields.of_temperature(
+    config,
+    stride=4,
+    batch_size=4,  # Two on each of two devices.
+    num_steps=500000,  # Not given.
   )
-  config.data.source = grids.section(
-    variable="t2m",
-    stride=4,  # Of 721 x 1440 points, where --data_dir is netCDF.
-    held_out=2420,  # The last fields of a netCDF file, for testing.
-  )
-  config.data.pipeline.batch_size = 4  # Two on each of two devices.
-  config.train.num_steps = 500000  # Not given.
-  config.network.in_dim = 3
   return config.lock()

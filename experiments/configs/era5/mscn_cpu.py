@@ -15,10 +15,10 @@ Not measured yet.
 
 from ml_collections import config_dict
 
-from experiments.configs import grids
+from experiments.configs import fields
 from experiments.configs.era5 import mscn
 
-VARIANTS = ("4", "8", "16", "64")
+VARIANTS = fields.SMALL
 
 
 def get_config(variant: str = "16") -> config_dict.ConfigDict:
@@ -27,13 +27,6 @@ def get_config(variant: str = "16") -> config_dict.ConfigDict:
   Args:
     variant: number of values stored per signal.
   """
-  if variant not in VARIANTS:
-    raise ValueError(f"variant {variant!r} is not one of {[*VARIANTS]}")
   config = mscn.get_config()
-  grids.shrink(config, variant)
-  with config.unlocked():
-    config.signal.value_range = (202.0, 314.0)
-    config.data.source.update(variable="TREFHT", stride=2, held_out=20)
-    config.data.pipeline.batch_size = 8
-    config.network.w0 = 20.0
+  fields.on_two_cores(config, variant)
   return config

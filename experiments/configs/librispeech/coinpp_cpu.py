@@ -14,10 +14,10 @@ Not measured yet.
 
 from ml_collections import config_dict
 
-from experiments.configs import grids
+from experiments.configs import speech
 from experiments.configs.librispeech import coinpp
 
-VARIANTS = ("8", "16", "32")
+VARIANTS = speech.SMALL
 
 
 def get_config(variant: str = "16") -> config_dict.ConfigDict:
@@ -26,15 +26,8 @@ def get_config(variant: str = "16") -> config_dict.ConfigDict:
   Args:
     variant: number of values stored per signal.
   """
-  if variant not in VARIANTS:
-    raise ValueError(f"variant {variant!r} is not one of {[*VARIANTS]}")
   config = coinpp.get_config()
-  grids.shrink(config, variant)
+  speech.on_two_cores(config, variant)
   with config.unlocked():
-    config.signal.sides = (200,)
-    config.data.source.held_out = 10
-    config.data.pipeline.update(batch_size=64, crops_per_image=16)
-    config.network.w0 = 30.0
-    config.outer.task_tile = 32
     config.inner.update(low=0.1, high=0.1, clip=None)  # Not learned.
   return config

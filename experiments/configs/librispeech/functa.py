@@ -13,16 +13,9 @@ so that the two compare.
 
 from ml_collections import config_dict
 
-from experiments.configs import grids
+from experiments.configs import grids, speech
 
-# C.3.5: latent and patch size, and steps of 64 patches.
-VARIANTS = {
-  "128-1600": 445000,
-  "128-800": 445000,
-  "128-400": 445000,
-  "128-200": 445000,
-  "256-200": 890000,
-}
+VARIANTS = tuple(speech.NUM_STEPS)
 
 
 def get_config(variant: str = "128-200") -> config_dict.ConfigDict:
@@ -31,24 +24,7 @@ def get_config(variant: str = "128-200") -> config_dict.ConfigDict:
   Args:
     variant: values stored per patch and samples of a patch.
   """
-  if variant not in VARIANTS:
-    raise ValueError(f"variant {variant!r} is not one of {[*VARIANTS]}")
-  num_values, side = (int(part) for part in variant.split("-"))
-  config = grids.with_functa(grids.base(num_values))
-  config.signal = grids.section(
-    kinds=("audio",),
-    sides=(side,),  # Samples of a block.
-    low=-5.0,  # Where coordinates start,
-    high=5.0,  # and end.
-    sample_rate=16000,
-  )
-  config.data.source = grids.section(
-    seconds=3.0,  # From the start of each utterance.
-    rate=16000,
-    held_out=500,  # Of the training utterances, for validation.
-  )
-  config.data.pipeline.batch_size = 64
-  config.train.num_steps = VARIANTS[variant]
-  config.outer.learning_rate = 1e-6
+  config = grids.with_functa(grids.base(speech.num_values(variant)))
+  speech.of_utterances(config, variant)
   config.network.update(depth=10, w0=50.0)
   return config.lock()
