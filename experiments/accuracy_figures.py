@@ -52,6 +52,12 @@ def pruning(
       x, y, deviation = np.array(points).T
       axes.errorbar(x, y, deviation, label=method, marker="o", markersize=3)
     axes.set_xscale("log")
+    # Not powers of ten: the range may be within one.
+    for which in (
+      axes.xaxis.set_major_formatter,
+      axes.xaxis.set_minor_formatter,
+    ):
+      which("{x:g}")
     axes.invert_xaxis()
     axes.set(
       xlabel=f"{over} left (%)",

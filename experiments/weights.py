@@ -78,9 +78,10 @@ class Fitting(NamedTuple):
     return len(self.num_kept) + 1
 
 
-# `(outer, images [n, P, P, C]) -> (losses [n, K, steps + 1], values, values)`
-# of K levels; the values `[n, K, N, C]` as fitted, and as stored in 16 bits.
-Fit = Callable[[method_lib.Outer, Any], tuple[Array, Array, Array]]
+# `(outer, images [n, P, P, C]) -> (losses [n, K, steps + 1], values, values,
+# mask)` of K levels; the values `[n, K, N, C]` as fitted, and as stored in 16
+# bits; the masks that the last of them have of their own, `{}` for none.
+Fit = Callable[[method_lib.Outer, Any], tuple[Array, Array, Array, PyTree]]
 
 
 def evaluate_images(
@@ -300,12 +301,15 @@ def _make_fit(
   roles = tuple(config["evaluate"]["pruned_roles"])
   key = jax.random.key(config["seed"])
 
-  def adapt(outer: method_lib.Outer, context: Context) -> tuple[Array, PyTree]:
-    """Losses `[K, steps + 1]` and fast parameters `[K, ..]`."""
+  def adapt(
+    outer: method_lib.Outer, context: Context
+  ) -> tuple[Array, PyTree, PyTree]:
+    """Losses `[K, steps + 1]`, fast parameters `[K, ..]`, the last mask."""
     if not num_kept:
       plain = part.adapt(key, outer, {}, context)
-      return plain.losses[None], jax.tree.map(lambda x: x[None], plain.fast)
-    adapted, _, parts = pruned.fit_pruned(
+      fasts = jax.tree.map(lambda x: x[None], plain.fast)
+      return plain.losses[None], fasts, {}
+    adapted, mask, parts = pruned.fit_pruned(
       part,
       key,
       outer,
@@ -316,16 +320,18 @@ def _make_fit(
       at_start=None if at_start is None else at_start.saliency(),
     )
     if fitting.every_part:  # The first part is the plain fit.
-      return adapted.losses[1:], jax.tree.map(lambda x: x[1:], parts)
+      return adapted.losses[1:], jax.tree.map(lambda x: x[1:], parts), mask
     losses = adapted.losses
     # Each part's own first loss, after the pruning, is left out.
     steps = jnp.concatenate([losses[0, :1], losses[:, 1:].ravel()])
-    return steps[None], jax.tree.map(lambda x: x[-1:], parts)
+    return steps[None], jax.tree.map(lambda x: x[-1:], parts), mask
 
-  def fit(outer: method_lib.Outer, images: Any) -> tuple[Array, Array, Array]:
-    def one(image: Array) -> tuple[Array, Array, Array]:
+  def fit(
+    outer: method_lib.Outer, images: Any
+  ) -> tuple[Array, Array, Array, PyTree]:
+    def one(image: Array) -> tuple[Array, Array, Array, PyTree]:
       context = as_context(image)
-      losses, fasts = adapt(outer, context)
+      losses, fasts, mask = adapt(outer, context)
 
       def decode(fast: PyTree) -> tuple[Array, Array]:
         start = method.initial_fast(outer)
@@ -336,7 +342,7 @@ def _make_fit(
           test_time.decode(method, shared, coarse, coords),
         )
 
-      return losses, *jax.lax.map(decode, fasts)
+      return losses, *jax.lax.map(decode, fasts), mask
 
     tile = config["outer"]["task_tile"]
     return loop.over_signals(one, task_tile=tile)(images)
@@ -348,7 +354,7 @@ def _make_fit(
 
 def _measure(
   config: build.Section,
-  fit: Callable[[Any], tuple[Array, Array, Array]],
+  fit: Callable[[Any], tuple[Array, Array, Array, PyTree]],
   fitting: Fitting,
   images: Sequence[np.ndarray],
 ) -> Iterator[tuple[evaluation.Record, list[np.ndarray]]]:
@@ -358,9 +364,10 @@ def _measure(
     fit(np.stack(images[i : i + per_call]))
     for i in range(0, len(images), per_call)
   ]
-  losses, decoded, rounded = map(
-    np.concatenate, zip(*jax.device_get(found), strict=True)
+  losses, decoded, rounded, masks = jax.tree.map(
+    lambda *parts: np.concatenate(parts), *jax.device_get(found)
   )
+  _warn_of_empty_layers(fitting.name, masks, len(images))
   for index, survivors in enumerate(fitting.survivors):
     yield _describe(
       config,
@@ -370,6 +377,22 @@ def _measure(
       psnrs=-10 * np.log10(losses[:, index]),
       decoded=decoded[:, index],
       rounded=rounded[:, index],
+    )
+
+
+def _warn_of_empty_layers(name: str, masks: PyTree, num_images: int) -> None:
+  """Names the layers of which pruning left nothing for some images."""
+  empty: dict[str, list[int]] = {}
+  for index in range(num_images if masks else 0):
+    mask = jax.tree.map(lambda leaf, i=index: leaf[i], masks)
+    for layer in pruning.empty_layers(mask):
+      empty.setdefault(layer, []).append(index)
+  if empty:
+    found = "; ".join(f"{layer} (images {i})" for layer, i in empty.items())
+    warnings.warn(
+      f"{name} leaves nothing of {found}, which cuts the network; prune less.",
+      pruning.EmptyLayerWarning,
+      stacklevel=3,
     )
 
 

@@ -154,6 +154,20 @@ def test_levels_that_prune_say_what_they_keep() -> None:
   assert {len(x["psnr_by_step"]) for x in record["levels"]} == {7}
 
 
+def test_a_layer_that_pruning_empties_is_named() -> None:
+  method = make_method()
+  outer = method.init(jax.random.key(0))
+  # Nothing of this layer is among the largest half.
+  small = outer.fast | {}
+  module = next(m for m in small if "w" in small[m] and small[m]["w"].ndim == 2)
+  small[module] = small[module] | {"w": 1e-9 * small[module]["w"]}
+  outer = outer._replace(fast=small)
+  with pytest.warns(pruning.EmptyLayerWarning, match=rf"{module}/w \(images"):
+    weights.evaluate_images(
+      that_prunes([1], ["magnitude_at_start"]), method, {0: outer}, pictures(1)
+    )
+
+
 def test_a_fit_that_diverges_is_named_and_loses_nothing() -> None:
   method = make_method()
   outer = method.init(jax.random.key(0))
