@@ -60,7 +60,7 @@ lint: install-dev  ## Check the format, the style and the types.
 
 test: lint  ## Check everything: format, style, types and tests.
 	@echo "== Tests"
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 format: install-dev  ## Rewrite the sources in the format of the project.
 	@$(BIN)/ruff check --fix .
