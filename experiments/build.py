@@ -17,7 +17,7 @@ import optax
 
 from inrjax import train
 from inrjax.adapt import gradient, links
-from inrjax.coords import grid, images, select
+from inrjax.coords import images, select
 from inrjax.meta import bootstrap, objectives, pruned, recipes, reptile
 from inrjax.meta import method as method_lib
 from inrjax.networks import fourier, siren, warm_start
@@ -355,27 +355,22 @@ def make_problem(
 
 @of_config()
 def with_principal_start(
-  config: Section, problem: Problem, signals: np.ndarray
+  config: Section, problem: Problem, coords: np.ndarray, values: np.ndarray
 ) -> Problem:
   """The problem, begun from the principal components (section `start`).
 
   Args:
     config: the whole config.
     problem: its problem.
-    signals: `[n, P, P, C]` uint8 training signals.
+    coords: `[N, D]`, of every signal.
+    values: `[n, N, C]` training signals in [0, 1].
   """
-  signal = config["signal"]
   network = make_network(config)
-  values = signals.reshape(len(signals), -1, signal["channels"]) / np.float32(
-    255
-  )
-  shape = (signal["side"], signal["side"])
-  coords = jnp.asarray(grid.grid(shape, low=signal["low"], high=signal["high"]))
   key = jax.random.key(config["seed"])
   params = warm_start.principal_start(
     network,
     network_lib.make_siren(network).init(key),
-    coords,
+    jnp.asarray(coords),
     values,
     num_steps=config["start"]["num_steps"],
   )

@@ -36,6 +36,7 @@ from experiments import (
   weights,
 )
 from inrjax import codec, data, train
+from inrjax.coords import grid
 from inrjax.evaluate import files
 from inrjax.meta import method as method_lib
 from inrjax.sparsity import gates, pruning
@@ -116,8 +117,7 @@ class Run:
     method = build.make_method(self.config)
     problem = build.make_problem(self.config, method)
     if "start" in self.config:
-      signals = self._signals("train", self.config["start"]["num_signals"])
-      problem = build.with_principal_start(self.config, problem, signals)
+      problem = build.with_principal_start(self.config, problem, *self._start())
     training.fit(
       self.config,
       self.workdir,
@@ -263,16 +263,25 @@ class Run:
     source = self.load(split)
     return [source[i] for i in range(min(len(source), count or len(source)))]
 
-  def _signals(self, split: str, count: int) -> np.ndarray:
-    """Signals `[n <= count, P, P, C]`, spread evenly over a split's images."""
-    source, cut = self.load(split), self._cut()
+  def _start(self) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates and training signals that the basis begins from.
+
+    The signals are spread evenly over the images of the split.
+    """
+    source, cut = self.load("train"), self._cut()
+    count = self.config["start"]["num_signals"]
     rng = np.random.default_rng(self.config["seed"])
     wanted = -(-count // len(source))
     chosen = []
     for index in range(min(len(source), count)):
       signals = cut.split(source[index])
       chosen.append(rng.permutation(signals)[:wanted])
-    return np.concatenate(chosen)[:count]
+    values = np.concatenate(chosen)[:count] / np.float32(255)
+    signal = self.config["signal"]
+    coords = grid.grid(
+      (signal["side"], signal["side"]), low=signal["low"], high=signal["high"]
+    )
+    return coords, values.reshape(len(values), -1, signal["channels"])
 
 
 def warn_of_nothing_left(

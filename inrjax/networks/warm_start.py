@@ -29,7 +29,8 @@ def principal_components(values: np.ndarray, num_components: int) -> np.ndarray:
     `[N, K]` float32, orthogonal, each with mean square 1 over the points.
 
   Raises:
-    ValueError: if more components are asked for than there are points.
+    ValueError: if more components are asked for than there are points, or
+      signals.
   """
   num_points = values.shape[1]
   if not 1 <= num_components <= num_points:
@@ -38,9 +39,18 @@ def principal_components(values: np.ndarray, num_components: int) -> np.ndarray:
       f"got {num_components}."
     )
   rows = np.moveaxis(values, 2, 1).reshape(-1, num_points).astype(np.float64)
+  if num_components > len(rows):
+    raise ValueError(
+      f"{len(rows)} signals have at most {len(rows)} principal components, got "
+      f"num_components {num_components}."
+    )
   rows = rows - rows.mean()
-  _, vectors = np.linalg.eigh(rows.T @ rows)
-  leading = vectors[:, ::-1][:, :num_components]
+  if len(rows) < num_points:  # The same eigenvectors, by the smaller matrix.
+    _, vectors = np.linalg.eigh(rows @ rows.T)
+    leading = np.linalg.qr(rows.T @ vectors[:, ::-1][:, :num_components])[0]
+  else:
+    _, vectors = np.linalg.eigh(rows.T @ rows)
+    leading = vectors[:, ::-1][:, :num_components]
   # The sign of an eigenvector is the solver's; fix it.
   largest = np.take_along_axis(
     leading, np.abs(leading).argmax(axis=0)[None], axis=0

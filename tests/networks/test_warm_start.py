@@ -12,9 +12,11 @@ from inrjax.meta import recipes
 from inrjax.networks import warm_start
 
 
-def test_components_are_those_of_the_singular_value_decomposition():
-  # Fails if the smallest components are taken, or in ascending order.
-  values = np.random.default_rng(0).normal(size=(40, 12, 2))
+@pytest.mark.parametrize("num_signals", [40, 5])
+def test_components_are_those_of_the_singular_value_decomposition(num_signals):
+  # Fails if the smallest components are taken, or in ascending order; also with
+  # fewer rows (10) than points.
+  values = np.random.default_rng(0).normal(size=(num_signals, 12, 2))
   values *= np.linspace(3, 0.1, 12)[:, None]
   found = networks.principal_components(values, 4)
   rows = np.moveaxis(values, 2, 1).reshape(-1, 12)
@@ -26,7 +28,7 @@ def test_components_are_those_of_the_singular_value_decomposition():
   assert (found[np.abs(found).argmax(axis=0), range(4)] > 0).all()
 
 
-@pytest.mark.parametrize("number", [0, 13])
+@pytest.mark.parametrize("number", [0, 3, 13])
 def test_impossible_numbers_of_components_are_refused(number):
   with pytest.raises(ValueError, match="num_components"):
     networks.principal_components(np.zeros((2, 12, 1)), number)
