@@ -39,6 +39,9 @@ _CROP_SIDE = 256
 _MAX_BYTES = 1 << 30
 # Leaves room for a number and a suffix in the 255 bytes of a file's name.
 _MAX_STEM_BYTES = 200
+# Of the cube of cells around a mesh.
+_SIDE = 64
+_MAX_SIDE = 512
 
 
 def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
@@ -127,7 +130,10 @@ def _add_compress(commands: Any) -> None:
     "inputs",
     nargs="+",
     metavar="IN",
-    help="image files, or .wav, .flac, .nc, .nii, .nii.gz, .npy",
+    help="image files, or sound (.wav, .flac), fields (.nc), volumes (.nii,"
+    " .nii.gz), arrays (.npy, .npz), meshes (.obj, .ply, .stl, .off), voxels"
+    " (.binvox; .npz and .npy with --kind occupancy), clips (.mp4, .mkv, .mov,"
+    " .avi, .webm, .y4m, .gif)",
   )
   parser.add_argument("output", type=_stream_name, metavar="OUT.inr")
   parser.set_defaults(run=_compress)
@@ -173,7 +179,16 @@ def _add_signals(parser: argparse.ArgumentParser) -> None:
     action="append",
     default=[],
     metavar="NAME",
-    help="of a netCDF file; by default all on latitudes and longitudes",
+    help="of a netCDF file, by default all on latitudes and longitudes; or an"
+    " array of an .npz file, by default all",
+  )
+  group.add_argument(
+    "--side",
+    type=_side,
+    default=None,
+    metavar="N",
+    help=f"cells on a side of a mesh's cube, by default {_SIDE}; --kind"
+    " distance takes distances to its surface in place of occupancy",
   )
   group.add_argument(
     "--convert",
@@ -285,6 +300,13 @@ def _count(text: str) -> int:
   return value
 
 
+def _side(text: str) -> int:
+  value = _count(text)
+  if not 2 <= value <= _MAX_SIDE:
+    raise argparse.ArgumentTypeError(f"{text!r} is not in [2, {_MAX_SIDE}]")
+  return value
+
+
 def _positive(text: str) -> float:
   value = _float(text)
   if not 0 < value < math.inf:
@@ -352,10 +374,10 @@ def _compress(args: argparse.Namespace, load: Load) -> None:
   if set(found) != {"image"}:
     _compress_signals(args, load, found)
     return
-  if args.max_error is not None or args.variable or args.convert:
+  if args.max_error is not None or args.variable or args.convert or args.side:
     raise errors.UnsupportedSignalError(
-      f"{args.inputs[0]} is an image, and --max-error, --variable and --convert"
-      " are for other signals: leave them out, or name the --kind"
+      f"{args.inputs[0]} is an image, and --max-error, --variable, --convert"
+      " and --side are for other signals: leave them out, or name the --kind"
     )
   arrays = [_read_signal(path) for path in args.inputs]
   codec = load(args.model)
@@ -520,6 +542,7 @@ def _compress_signals(
   args: argparse.Namespace, load: Load, found: Sequence[str]
 ) -> None:
   """`compress` of files of the kinds `found`."""
+  from inrjax import data as tools
   from inrjax.codec import signal_files
 
   if "image" in found:
@@ -535,10 +558,16 @@ def _compress_signals(
   signals, sources = [], []
   for path, kind in zip(args.inputs, found, strict=True):
     for signal in signal_files.read(
-      path, kind=kind, variables=args.variable, rate=rate
+      path,
+      kind=kind,
+      variables=args.variable,
+      rate=rate,
+      side=args.side or _SIDE,
+      tools=tools,
     ):
-      variable = signal.metadata.get("variable")
-      sources.append(f"{path}, {variable}" if variable else path)
+      source = signal_files.shown_name(signal, path)
+      codec.check_signal(signal._replace(name=source))
+      sources.append(source)
       signals.append(signal)
   data = codec.compress_signals(
     signals,
@@ -603,41 +632,64 @@ def _signal_summary(
 
   spec = codec.check_signal(original)
   plan = codec.plan(spec, original.metadata)
-  found = signal_errors.signal_errors(
+  # Distances are measured in the cube around a shape.
+  unit = "sides of the cube" if spec.kind == "distance" else original.unit
+  errors_found = signal_errors.signal_errors(
     original.values,
     decoded.values,
     value_range=plan.interval,
-    unit=original.unit,
+    unit=unit,
     present=~np.isnan(original.values),
   )
+  shown = str(errors_found)
+  if spec.kind in ("occupancy", "distance"):
+    shown = _shape_summary(source, original, decoded, errors_found.psnr)
+    if spec.kind == "distance":
+      shown = f"{errors_found}, {shown}"
   bpp = 8 * num_bytes / plan.num_places
-  return f"{_shown(source)}: {num_bytes:.0f} bytes, {bpp:.4f} bpp, {found}"
+  return f"{_shown(source)}: {num_bytes:.0f} bytes, {bpp:.4f} bpp, {shown}"
+
+
+def _shape_summary(
+  source: str, original: kinds.Signal, decoded: kinds.Signal, psnr: float
+) -> str:
+  """How much of a shape is where it was; warns if nothing is left of it."""
+  from inrjax.codec import files_mesh
+  from inrjax.evaluate import signal_errors
+
+  before, after = files_mesh.inside(original), files_mesh.inside(decoded)
+  if before.any() and not after.any():
+    _say(
+      "warning",
+      f"{source}: nothing is left of its shape, no decoded cell is inside;"
+      " choose a higher --quality, or a --max-error below 0.5",
+    )
+  accuracy = 100 * signal_errors.voxel_accuracy(before, after)
+  overlap = signal_errors.intersection_over_union(before, after)
+  text = f"voxel accuracy {accuracy:.2f} %, IoU {overlap:.4f}"
+  return text if original.kind == "distance" else f"{text}, PSNR {psnr:.2f} dB"
 
 
 def _decompress_signals(
-  args: argparse.Namespace,
-  load: Load,
-  data: bytes,
-  names: Sequence[str | None],
-  found: Sequence[str],
+  args: argparse.Namespace, load: Load, data: bytes
 ) -> None:
-  """`decompress` of signals of the kinds `found`."""
+  """`decompress` of signals that are no images."""
+  from inrjax import data as tools
   from inrjax.codec import grid_codec, signal_files
 
   if args.scale != 1 or args.region is not None:
     raise ValueError("--scale and --region are for images.")
   path = pathlib.Path(args.output)
-  # The variables of one file go into one.
-  single = len(names) == 1 or (
-    set(found) == {"field"} and len(set(names)) == 1 and names[0] is not None
-  )
+  with _naming(args.input):
+    outlines = signal_files.files_in(data)
+  held = outlines[0].signals[0].kind
   suffix = kinds.suffix_of(path)
-  if single:
+  if len(outlines) == 1:
     output_file.check_file(path)
-    allowed = dict.fromkeys((*kinds.SUFFIXES[found[0]], ".npy"))
+    allowed = signal_files.suffixes(outlines[0])
     if suffix not in allowed:
       raise errors.UnsupportedSignalError(
-        f"cannot write {path}: {args.input} holds {found[0]}, choose"
+        f"cannot write {path}: {args.input} holds {held}, choose"
         f" {', '.join(allowed)}"
       )
   else:
@@ -645,21 +697,17 @@ def _decompress_signals(
   codec = load(args.model)
   if not isinstance(codec, grid_codec.GridCodec):
     raise errors.WrongModelError(
-      f"{args.input} holds {found[0]}, and the model {args.model} serves"
-      " images: give the model it was written with"
+      f"{args.input} holds {held}, and the model {args.model} serves images:"
+      " give the model it was written with"
     )
   with _naming(args.input):
     files = signal_files.files_of(codec.decompress_signals(data))
-    if not single:
-      contents = signal_files.named_contents(files)
-      output_file.write_folder_atomically(path, contents)
-    elif len(files) > 1:
-      raise errors.CodecError(
-        f"the file holds {len(files)} files of one name: give a folder"
-      )
-    else:
-      content = signal_files.write(files[0], suffix)
+    if len(outlines) == 1:
+      content = signal_files.write(files[0], suffix, tools=tools)
       output_file.write_atomically(path, content)
+    else:
+      contents = signal_files.named_contents(files, tools=tools)
+      output_file.write_folder_atomically(path, contents)
 
 
 # decompress
@@ -674,7 +722,7 @@ def _decompress(args: argparse.Namespace, load: Load) -> None:
   names = peeked.names
   found = [spec.kind if spec is not None else "image" for spec in peeked.specs]
   if set(found) <= set(kinds.KINDS):
-    _decompress_signals(args, load, data, names, found)
+    _decompress_signals(args, load, data)
     return
   path = pathlib.Path(args.output)
   if len(names) == 1:
@@ -721,9 +769,11 @@ def _stems(names: Iterable[str | None]) -> list[str]:
 def _info(args: argparse.Namespace, load: Load) -> None:
   del load
   if kinds.kind_of(args.file) != "image":
+    from inrjax import data as tools
     from inrjax.codec import signal_files
 
-    facts = {"file": args.file, **signal_files.describe(args.file)}
+    found = signal_files.describe(args.file, tools=tools)
+    facts = {"file": args.file, **found}
   else:
     data = _read_bytes(args.file)
     with _naming(args.file):

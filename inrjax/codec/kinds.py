@@ -3,7 +3,12 @@
 A signal is an array `[..., D1, ..., Dk, C]` in its own unit, and what else its
 file says of it, as JSON values: enough to write the same kind of file again.
 How files are read and written is in `files_audio`, `files_field`,
-`files_volume` and `files_array`; `signal_files` picks among them.
+`files_volume`, `files_array`, `files_voxels`, `files_mesh` and `files_video`;
+`signal_files` picks among them.
+
+Shapes are grids of cells on a cube: occupancy, float32 in [0, 1], above one
+half inside, or signed distances, float32, negative inside, in sides of the
+cube and cut off far from the surface. A clip is uint8 `[T, H, W, 3]`.
 """
 
 import os
@@ -15,17 +20,33 @@ import numpy as np
 
 from inrjax.codec import errors, signal_spec
 
-# What a grid codec can serve, by the endings of the files that hold it.
+MESHES = (".obj", ".ply", ".stl", ".off")
+# What a grid codec can serve, by the endings of the files that can be written
+# of it. Of several kinds the first is meant by a file's name.
 SUFFIXES = {
   "audio": (".wav", ".flac"),
   "field": (".nc",),
   "volume": (".nii", ".nii.gz"),
-  "array": (".npy",),
+  "array": (".npy", ".npz"),
+  "occupancy": (*MESHES, ".binvox", ".npz", ".npy"),
+  "distance": MESHES,
+  "video": (".mp4", ".mkv", ".gif"),
+}
+# Endings of files that are read only.
+READ_ONLY = {
+  "video": (".avi", ".m4v", ".mov", ".mpeg", ".mpg", ".webm", ".y4m"),
 }
 KINDS = tuple(SUFFIXES)
 CHOICES = ("image", *KINDS)
 # Axes of a signal before its channels, where the kind fixes them.
-NUM_AXES = {"audio": 1, "field": 2, "volume": 3}
+NUM_AXES = {
+  "audio": 1,
+  "field": 2,
+  "volume": 3,
+  "occupancy": 3,
+  "distance": 3,
+  "video": 3,
+}
 
 
 class Signal(NamedTuple):
@@ -69,7 +90,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
   """
   name = pathlib.PurePath(path).name.lower()
   for kind, suffixes in SUFFIXES.items():
-    if name.endswith(suffixes):
+    if name.endswith((*suffixes, *READ_ONLY.get(kind, ()))):
       return kind
   return "image"
 
@@ -77,7 +98,8 @@ def kind_of(path: str | os.PathLike[str]) -> str:
 def suffix_of(path: str | os.PathLike[str]) -> str:
   """The ending of a file's name in small letters, `.nii.gz` as a whole."""
   name = pathlib.PurePath(path).name.lower()
-  known = [s for group in SUFFIXES.values() for s in group if name.endswith(s)]
+  groups = (*SUFFIXES.values(), *READ_ONLY.values())
+  known = [s for group in groups for s in group if name.endswith(s)]
   return max(known, key=len, default=pathlib.PurePath(name).suffix)
 
 
@@ -103,7 +125,9 @@ def arrange(
 
 
 def own_range(kind: str, values: np.ndarray) -> tuple[float, float]:
-  """The range of a signal: full scale of sound, lowest and highest of others.
+  """The range of a signal: what its kind says, or its lowest and highest value.
+
+  Sound and clips have full scale, occupancy 0 to 1.
 
   Args:
     kind: one of `KINDS`.
@@ -112,9 +136,11 @@ def own_range(kind: str, values: np.ndarray) -> tuple[float, float]:
   Returns:
     The ends, the second above the first also if all values are alike.
   """
-  if kind == "audio":
-    if values.dtype.kind == "f":
-      return -1.0, 1.0
+  if kind == "occupancy":
+    return 0.0, 1.0
+  if kind == "audio" and values.dtype.kind == "f":
+    return -1.0, 1.0
+  if kind in ("audio", "video"):
     return signal_spec.NATURAL_RANGES[values.dtype.name]
   low, high = float(np.nanmin(values)), float(np.nanmax(values))
   return low, high if low < high else low + max(1.0, abs(low))
@@ -125,7 +151,8 @@ def checked(signal: Signal) -> Signal:
 
   Raises:
     UnsupportedSignalError: for another kind or type, no values, infinite ones,
-      or nothing but missing ones.
+      or nothing but missing ones; for occupancy outside [0, 1], shapes with
+      missing values, and clips that are not uint8.
   """
   name = signal.name or f"The {signal.kind}"
   values = np.asarray(signal.values)
@@ -149,4 +176,22 @@ def checked(signal: Signal) -> Signal:
       raise errors.UnsupportedSignalError(
         f"{name} has no value that is not missing."
       )
+  _check_range(signal.kind, values, name)
   return signal._replace(values=values)
+
+
+def _check_range(kind: str, values: np.ndarray, name: str) -> None:
+  """What the kind asks of values; raises UnsupportedSignalError."""
+  if kind == "video" and values.dtype != np.uint8:
+    raise errors.UnsupportedSignalError(
+      f"{name} has type {values.dtype}; frames are uint8."
+    )
+  if kind in ("occupancy", "distance") and np.isnan(values).any():
+    raise errors.UnsupportedSignalError(
+      f"{name} has missing values; a shape is somewhere or not."
+    )
+  if kind == "occupancy" and (values.min() < 0 or values.max() > 1):
+    raise errors.UnsupportedSignalError(
+      f"{name} has values from {values.min():g} to {values.max():g}; occupancy "
+      "is from 0 to 1."
+    )

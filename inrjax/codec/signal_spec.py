@@ -13,7 +13,16 @@ import struct
 from inrjax.codec import bitio, errors
 
 # Positions in these tuples are the format's codes: only ever append.
-KINDS = ("image", "audio", "volume", "video", "field", "occupancy", "array")
+KINDS = (
+  "image",
+  "audio",
+  "volume",
+  "video",
+  "field",
+  "occupancy",
+  "array",
+  "distance",
+)
 DTYPES = (
   "uint8",
   "uint16",

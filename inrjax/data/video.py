@@ -13,7 +13,7 @@ from PIL import Image
 from inrjax.data import images, substitution
 
 EXTENSIONS = frozenset(
-  (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
+  (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".y4m")
 )
 
 

@@ -9,7 +9,13 @@ import pytest
 import soundfile
 import xarray
 
-from inrjax.codec import errors, files_field, kinds, signal_files
+from inrjax.codec import (
+  errors,
+  files_field,
+  kinds,
+  signal_files,
+  signal_spec,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -287,11 +293,19 @@ def test_kinds_by_name():
     "c.nc": "field",
     "d.nii.gz": "volume",
     "e.npy": "array",
+    "e.NPZ": "array",
+    "e.ply": "occupancy",
+    "e.binvox": "occupancy",
+    "e.mp4": "video",
+    "e.y4m": "video",
     "f.png": "image",
     "g.gz": "image",
   }
   assert {name: kinds.kind_of(name) for name in names} == names
   assert kinds.suffix_of("d.NII.gz") == ".nii.gz"
+  # Fails if a kind is one that no specification can say, or has no writer.
+  assert set(kinds.KINDS) < set(signal_spec.KINDS)
+  assert all(kinds.SUFFIXES.values())
 
 
 def test_fields_of_one_file_stay_together():
