@@ -1,4 +1,4 @@
-"""Rates, distortions, classical codecs, tables and figures.
+"""Rates, distortions, classical codecs, tables, figures and pictures.
 
 Everything here runs on the host. A codec reaches this package as callables
 (`ImageCodec`) or as measurements made outside, never by import.
@@ -6,6 +6,7 @@ Everything here runs on the host. A codec reaches this package as callables
 
 from inrjax.evaluate.audio_codecs import (
   AudioCodec,
+  as_signal_codec,
   audio_curve,
   flac,
   mp3,
@@ -30,6 +31,13 @@ from inrjax.evaluate.classical import (
   jpeg,
   jpeg2000,
   webp,
+)
+from inrjax.evaluate.field_codecs import (
+  of_shares,
+  slicewise,
+  sz3,
+  zfp_accuracy,
+  zfp_rate,
 )
 from inrjax.evaluate.interchange import (
   curve_to_json,
@@ -60,6 +68,13 @@ from inrjax.evaluate.overhead import (
   split_jpeg2000,
   split_webp,
 )
+from inrjax.evaluate.pictures import (
+  clip_frames,
+  field_maps,
+  shape_views,
+  sound_views,
+  volume_slices,
+)
 from inrjax.evaluate.plots import rate_distortion_figure, side_by_side
 from inrjax.evaluate.programs import MissingProgramError, ProgramError
 from inrjax.evaluate.rate_distortion import (
@@ -74,6 +89,19 @@ from inrjax.evaluate.rate_distortion import (
   measure,
 )
 from inrjax.evaluate.search import Encoded, Trials, at_rate, sweep
+from inrjax.evaluate.shape_codecs import (
+  draco,
+  of_meshes,
+  of_occupancy,
+  packed_voxels,
+)
+from inrjax.evaluate.signal_codecs import (
+  Comparison,
+  SignalCodec,
+  measure_signal,
+  of_arrays,
+  signal_curve,
+)
 from inrjax.evaluate.signal_errors import (
   SignalErrors,
   intersection_over_union,
@@ -84,6 +112,7 @@ from inrjax.evaluate.tables import markdown, plain, point_table, rate_table
 
 __all__ = [
   "AudioCodec",
+  "Comparison",
   "Curve",
   "Encoded",
   "ImageCodec",
@@ -94,10 +123,12 @@ __all__ = [
   "ProgramError",
   "Rate",
   "RatePoint",
+  "SignalCodec",
   "SignalErrors",
   "Split",
   "Trials",
   "aggregate",
+  "as_signal_codec",
   "as_uint8",
   "at_rate",
   "audio_curve",
@@ -105,6 +136,7 @@ __all__ = [
   "avif",
   "bd_psnr",
   "bd_rate",
+  "clip_frames",
   "curve_at_bpps",
   "curve_at_qualities",
   "curve_at_rates",
@@ -112,6 +144,8 @@ __all__ = [
   "curve_from_arrays",
   "curve_to_json",
   "curves_from_json",
+  "draco",
+  "field_maps",
   "flac",
   "front",
   "header_stripped",
@@ -124,9 +158,15 @@ __all__ = [
   "mean_psnr",
   "measure",
   "measure_codec",
+  "measure_signal",
   "mp3",
   "mse",
+  "of_arrays",
+  "of_meshes",
+  "of_occupancy",
+  "of_shares",
   "opus",
+  "packed_voxels",
   "plain",
   "point_table",
   "psnr",
@@ -137,15 +177,23 @@ __all__ = [
   "read_curve",
   "read_curves",
   "read_images",
+  "shape_views",
   "side_by_side",
+  "signal_curve",
   "signal_to_noise",
+  "slicewise",
+  "sound_views",
   "split_isobmff",
   "split_jpeg",
   "split_jpeg2000",
   "split_webp",
   "ssim",
   "sweep",
+  "sz3",
+  "volume_slices",
   "voxel_accuracy",
   "webp",
   "write_curve",
+  "zfp_accuracy",
+  "zfp_rate",
 ]

@@ -18,7 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inrjax.evaluate import programs, rate_distortion, signal_errors
+from inrjax.evaluate import (
+  overhead,
+  programs,
+  rate_distortion,
+  signal_codecs,
+)
 
 Sound = npt.NDArray[np.int16]
 
@@ -249,31 +254,49 @@ def audio_curve(
     One point per setting. `bpp` is bits per sample, PSNR has the range of 16
     bits as its peak, and `extra["kbps"]` is kilobits a second.
   """
-  chosen = tuple(codec.settings if settings is None else settings)
-  rows: dict[rate_distortion.Setting, list[rate_distortion.Measurement]] = {
-    setting: [] for setting in chosen
-  }
-  for sound in sounds:
-    for setting in chosen:
-      data = codec.encode(sound, setting)
-      errors = signal_errors.signal_errors(
-        sound, codec.decode(data, len(sound)), value_range=INT16_RANGE
-      )
-      rate = codec.rate(data, len(sound))
-      rows[setting].append(signal_errors.measurement(errors, rate))
-  curve = rate_distortion.aggregate(
-    codec.name,
-    rows,
-    description="mean at fixed settings; bpp is bits per sample",
+  curve = signal_codecs.signal_curve(
+    as_signal_codec(codec),
+    sounds,
+    settings,
+    comparison=signal_codecs.of_arrays(INT16_RANGE),
     meta={"sampling_rate": codec.sampling_rate, **(meta or {})},
   )
   points = tuple(
     dataclasses.replace(
-      point, extra={"kbps": point.bpp * codec.sampling_rate / 1000}
+      point,
+      extra={
+        **point.extra,
+        "kbps": point.bpp * codec.sampling_rate / 1000,
+      },
     )
     for point in curve.points
   )
-  return dataclasses.replace(curve, points=points)
+  return dataclasses.replace(
+    curve,
+    points=points,
+    description="mean at fixed settings; bpp is bits per sample",
+  )
+
+
+def as_signal_codec(
+  codec: AudioCodec,
+) -> signal_codecs.SignalCodec[signal_codecs.Array]:
+  """The same codec as those for other signals are; see `signal_codecs`.
+
+  Args:
+    codec: any codec; what `num_bytes` leaves out counts as no part of the rate.
+  """
+
+  def split(files: signal_codecs.Files) -> overhead.Split:
+    return overhead.Split(0, 0, sum(map(codec.num_bytes, files)))
+
+  return signal_codecs.SignalCodec(
+    codec.name,
+    codec.settings,
+    lambda sound, setting: (codec.encode(sound, setting),),
+    lambda files, shape: codec.decode(files[0], shape[0]),
+    split,
+  )
 
 
 def check_sound(sound: Sound) -> None:
