@@ -221,6 +221,53 @@ class SRNScenes(substitution.SubstitutingFiles):
     return with_rays(read_srn(path, num_views=self._num_views, seed=self._seed))
 
 
+class PackedScenes(SRNScenes):
+  """As `SRNScenes`, but an element is `packed`: a twelfth of the memory."""
+
+  def _read(self, path: pathlib.Path) -> np.ndarray:
+    """`[V]` records, see `packed`."""
+    return packed(read_srn(path, num_views=self._num_views, seed=self._seed))
+
+
+def packed(scene: Scene) -> np.ndarray:
+  """A scene as one array, that caches and batches can hold.
+
+  Args:
+    scene: the views.
+
+  Returns:
+    `[V]` records, one for each view: its `picture` `[H, W, 3]` uint8, `pose`
+    `[4, 4]`, `focal` `[2]`, `centre` `[2]`, `axes` `[3]`, `distortion` `[]`.
+  """
+  kind = np.dtype(
+    [
+      ("picture", np.uint8, scene.pictures.shape[1:]),
+      ("pose", np.float64, (4, 4)),
+      ("focal", np.float64, (2,)),
+      ("centre", np.float64, (2,)),
+      ("axes", np.float64, (3,)),
+      ("distortion", np.bool_),
+    ]
+  )
+  records = np.empty(len(scene.pictures), kind)
+  for name, values in zip(kind.names or (), scene, strict=True):
+    records[name] = values
+  return records
+
+
+def unpacked(records: np.ndarray) -> Scene:
+  """The scene of `packed` records, or of some of them, at least one."""
+  first = records[0]
+  return Scene(
+    records["picture"],
+    records["pose"],
+    first["focal"],
+    first["centre"],
+    first["axes"],
+    bool(first["distortion"]),
+  )
+
+
 def with_rays(scene: Scene) -> np.ndarray:
   """Every pixel's ray and colour.
 
@@ -243,6 +290,34 @@ def with_rays(scene: Scene) -> np.ndarray:
   origins = np.broadcast_to(scene.poses[:, None, None, :3, 3], directions.shape)
   colours = scene.pictures / 255
   parts = [origins, directions, colours]
+  return np.concatenate(parts, axis=-1).astype(np.float32)
+
+
+def pixels_with_rays(scene: Scene, pixels: np.ndarray) -> np.ndarray:
+  """Rays and colours of some pixels, as `with_rays` has them for all.
+
+  Args:
+    scene: the views.
+    pixels: `[R]` places among the `V H W` pixels, view by view, row by row.
+
+  Returns:
+    `[R, 9]` float32: origin, direction, colour.
+
+  Raises:
+    ValueError: for a place outside.
+  """
+  shape = scene.pictures.shape[:3]
+  if pixels.size and not 0 <= pixels.min() <= pixels.max() < np.prod(shape):
+    raise ValueError(f"pixels must lie in [0, {np.prod(shape)}).")
+  view, row, column = np.unravel_index(pixels, shape)
+  right = (column + 0.5 - scene.centre[0]) / scene.focal[0]
+  down = (row + 0.5 - scene.centre[1]) / scene.focal[1]
+  local = np.stack([right, down, np.ones_like(right)], axis=-1) * scene.axes
+  local /= np.linalg.norm(local, axis=-1, keepdims=True)
+  poses = scene.poses[view]
+  directions = np.einsum("rj,rij->ri", local, poses[:, :3, :3])
+  colours = scene.pictures[view, row, column] / 255
+  parts = [poses[:, :3, 3], directions, colours]
   return np.concatenate(parts, axis=-1).astype(np.float32)
 
 

@@ -96,6 +96,34 @@ def test_rays_are_those_of_one_camera_after_the_other(blender):
   )
 
 
+def test_packed_views_are_the_scene(blender):
+  # Fails if a field is packed under another's name.
+  write, _, _ = blender
+  scene = posed_views.read_transforms(
+    write(fl_x=7, fl_y=8, cx=2.5, cy=1.5, k1=0.1)
+  )
+  records = posed_views.packed(scene)
+  assert records.shape == (3,)
+  for found, expected in zip(posed_views.unpacked(records), scene, strict=True):
+    np.testing.assert_array_equal(found, expected)
+  last = posed_views.unpacked(records[2:])
+  np.testing.assert_array_equal(last.pictures, scene.pictures[2:])
+
+
+def test_rays_of_some_pixels_are_those_of_all(blender):
+  # Fails if rows and columns are swapped, or a pixel has another view's pose.
+  write, _, _ = blender
+  scene = posed_views.read_transforms(write(fl_x=7, fl_y=8, cx=2.5, cy=1.5))
+  pixels = RNG.permutation(3 * 4 * 6)
+  found = posed_views.pixels_with_rays(scene, pixels)
+  assert found.dtype == np.float32
+  expected = posed_views.with_rays(scene).reshape(-1, 9)[pixels]
+  np.testing.assert_allclose(found, expected, atol=1e-6)
+  for outside in (-1, 72):
+    with pytest.raises(ValueError, match="must lie in"):
+      posed_views.pixels_with_rays(scene, np.array([outside]))
+
+
 @pytest.mark.parametrize(
   "wrong",
   [

@@ -1,0 +1,1 @@
+"""Configs of SRN's cars, and of scenes in their format."""
