@@ -7,7 +7,7 @@ setting that nothing reads is an error and not a dead knob.
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -210,9 +210,17 @@ def _features(
 
 @of_config()
 def make_objective(
-  config: Section, method: method_lib.Method
+  config: Section,
+  method: method_lib.Method,
+  as_context: Callable[[PyTree], Context] | None = None,
 ) -> objectives.Objective:
-  """What is minimised (section `objective`): else the loss after a fit."""
+  """What is minimised (section `objective`): else the loss after a fit.
+
+  Args:
+    config: the whole config.
+    method: what `make_method` gave for it.
+    as_context: of one signal of a batch; None is that of images.
+  """
   settings = dict(config.get("objective", {"kind": "post_adaptation"}))
   kind = settings.pop("kind")
   if kind == "bootstrapped":
@@ -228,7 +236,7 @@ def make_objective(
   }
   objective: objectives.Objective = choose(kinds, kind, "objective.kind")(
     method,
-    make_as_context(**config["signal"]),
+    as_context or make_as_context(**config["signal"]),
     task_tile=config["outer"]["task_tile"],
     **settings,
   )

@@ -264,24 +264,25 @@ class Run:
     return [source[i] for i in range(min(len(source), count or len(source)))]
 
   def _start(self) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates and training signals that the basis begins from.
+    """Coordinates and training signals that the basis begins from."""
+    signals = self._signals("train", self.config["start"]["num_signals"])
+    signal = self.config["signal"]
+    coords = grid.grid(
+      (signal["side"], signal["side"]), low=signal["low"], high=signal["high"]
+    )
+    values = signals.reshape(len(signals), len(coords), signal["channels"])
+    return coords, values / np.float32(255)
 
-    The signals are spread evenly over the images of the split.
-    """
-    source, cut = self.load("train"), self._cut()
-    count = self.config["start"]["num_signals"]
+  def _signals(self, split: str, count: int) -> np.ndarray:
+    """Signals `[n <= count, P, P, C]`, spread evenly over a split's images."""
+    source, cut = self.load(split), self._cut()
     rng = np.random.default_rng(self.config["seed"])
     wanted = -(-count // len(source))
     chosen = []
     for index in range(min(len(source), count)):
       signals = cut.split(source[index])
       chosen.append(rng.permutation(signals)[:wanted])
-    values = np.concatenate(chosen)[:count] / np.float32(255)
-    signal = self.config["signal"]
-    coords = grid.grid(
-      (signal["side"], signal["side"]), low=signal["low"], high=signal["high"]
-    )
-    return coords, values.reshape(len(values), -1, signal["channels"])
+    return np.concatenate(chosen)[:count]
 
 
 def warn_of_nothing_left(

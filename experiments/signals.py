@@ -1,8 +1,13 @@
 """Training, evaluation and export for signals that are no images.
 
 The same methods and the same training loop as for images; signals are whole
-fields on the sphere, or blocks of sound. Evaluation compresses the test signals
-with the codec that `--mode=export` writes: rates are those of files.
+fields on the sphere, or blocks of sound, of volumes and of voxels. Evaluation
+compresses the test signals with the codec that `--mode=export` writes: rates
+are those of files.
+
+Methods that adapt all weights of a network (ECoP) are trained and evaluated by
+what their fits reach; there is no codec of what they fit, as there is of images
+(`export_sparse`).
 """
 
 import contextlib
@@ -10,14 +15,14 @@ import dataclasses
 import functools
 import math
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import build, evaluation, training
+from experiments import build, evaluation, signal_quality, training
 from inrjax import data, train
 from inrjax.codec import (
   errors,
@@ -29,9 +34,8 @@ from inrjax.codec import (
   kinds,
 )
 from inrjax.coords import grid, patches_nd, sphere
-from inrjax.evaluate import signal_errors
 from inrjax.meta import method as method_lib
-from inrjax.meta import objectives
+from inrjax.networks import siren
 from inrjax.sparsity import gates as gates_lib
 from inrjax.train import parallel
 from inrjax.types import Context
@@ -120,12 +124,78 @@ class Sounds:
     return kinds.Signal("audio", values, {"rate": self.rate})
 
 
+@dataclasses.dataclass(frozen=True)
+class Volumes:
+  """Volumes as signals.
+
+  Attributes:
+    volumes: gives `[X, Y, Z, 1]` for an index.
+    indices: those that are in use.
+    value_range: values outside are clipped (COIN++ clips the brightest of MRI,
+      thesis C.1.2), and a model without a range takes this one; None leaves
+      each volume its own.
+    box: most voxels along each axis, of which the middle is taken; None takes
+      whole volumes.
+  """
+
+  volumes: Any
+  indices: Sequence[int]
+  value_range: tuple[float, float] | None = None
+  box: tuple[int, int, int] | None = None
+
+  def __len__(self) -> int:
+    return len(self.indices)
+
+  def __getitem__(self, index: int) -> kinds.Signal:
+    """The volume at an index, of its own type."""
+    with reading():
+      values = self.volumes[self.indices[index]]
+    if self.box is not None:
+      starts = [
+        max(0, (n - b) // 2)
+        for n, b in zip(values.shape, self.box, strict=False)
+      ]
+      ends = [a + b for a, b in zip(starts, self.box, strict=True)]
+      values = values[tuple(map(slice, starts, ends))]
+    if self.value_range is not None:
+      values = np.clip(values, *self.value_range).astype(values.dtype)
+    return kinds.Signal("volume", values, {})
+
+
+@dataclasses.dataclass(frozen=True)
+class Voxels:
+  """Occupancy grids as signals.
+
+  Attributes:
+    grids: gives `[S, S, S, 1]` bool for an index.
+    indices: those that are in use.
+  """
+
+  grids: Any
+  indices: Sequence[int]
+
+  def __len__(self) -> int:
+    return len(self.indices)
+
+  def __getitem__(self, index: int) -> kinds.Signal:
+    """The grid at an index, 1 where it is occupied and 0 elsewhere."""
+    with reading():
+      values = np.asarray(self.grids[self.indices[index]], np.float32)
+    return kinds.Signal("occupancy", values, {})
+
+
 @contextlib.contextmanager
 def reading() -> Iterator[None]:
   """What a source refuses ends a launcher in one line."""
   try:
     yield
-  except (data.AudioError, data.FieldError, data.GlobeError) as error:
+  except (
+    data.AudioError,
+    data.FieldError,
+    data.GlobeError,
+    data.VolumeError,
+    data.VoxelError,
+  ) as error:
     raise errors.UnsupportedSignalError(str(error)) from error
 
 
@@ -134,13 +204,18 @@ def make_spec(
 ) -> grid_spec.GridSpec:
   """What the model file says of the codec (section `signal`).
 
+  Where all weights adapt there is no model file; it says what blocks are.
+
   Args:
     config: the whole config.
     num_steps: inner steps.
     ema_decay: averaging; 1 for none.
   """
+  network = build.make_any_network(config)
+  if not isinstance(network, siren.SirenConfig):
+    raise build.ConfigError("network.kind must be 'siren' for these signals.")
   return grid_spec.GridSpec(
-    network=build.make_network(config),
+    network=network,
     rates=build.make_rates(config),
     gates=build.make_gates(config),
     num_steps=num_steps,
@@ -150,7 +225,7 @@ def make_spec(
 
 
 class _Units:
-  """Signals of a source as arrays in [0, 1], with the axes of images."""
+  """Signals of a source as arrays in [0, 1]."""
 
   def __init__(self, source: SignalSource, spec: grid_spec.GridSpec):
     self._source = source
@@ -160,7 +235,7 @@ class _Units:
     return len(self._source)
 
   def __getitem__(self, index: int) -> np.ndarray:
-    """`[H, W, 1]`, or `[T, 1, 1]` of sound."""
+    """`[*shape, C]` float32."""
     signal = self._source[index]
     if self._spec.value_range is not None:
       low, high = self._spec.value_range
@@ -172,7 +247,7 @@ class _Units:
         "A training signal has missing values; fill them, or choose another "
         "variable."
       )
-    return unit if unit.ndim == 3 else unit[:, np.newaxis]
+    return unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,10 +269,15 @@ class Run:
 
   def meta_learn(self) -> None:
     """Meta-learns, from the newest checkpoint if there is one."""
+    problem = self._problem
+    if "start" in self.config:
+      problem = build.with_principal_start(
+        self.config, problem, self._coords, self._start()
+      )
     training.fit(
       self.config,
       self.workdir,
-      self._problem,
+      problem,
       self._batches(),
       evaluate_fn=self._validation,
     )
@@ -206,41 +286,104 @@ class Run:
     """Writes and prints errors and the rates of files of the test signals."""
     settings = self.config["evaluate"]
     signals = self._signals("test", settings["num_signals"])
-    outer, kept = self._outer()
-    unquantised = [
-      {"num_steps": steps, "ema_decay": decay}
-      | {"psnr": self._psnr(outer, signals, steps, decay)}
-      for steps in settings["num_steps"]
-      for decay in settings["ema_decays"]
-    ]
-    codec = self._codec(outer)
-    quantised = [
-      measured(codec, signals, quality=quality, effort=settings["effort"])
-      for quality in settings["qualities"]
-    ]
-    record = {
-      "num_modulations": int(kept.sum()),
-      "num_modulations_wanted": self.config["num_modulations"],
-      "num_signals": len(signals),
-      "unquantised": unquantised,
-      "quantised": quantised,
-    }
-    training.write_record(self.workdir, record)
-    if parallel.is_primary():
-      for name in ("unquantised", "quantised"):
-        print(f"\n{name}\n{evaluation.table(record[name])}", end="")
+    if build.adapts_weights(self.config):
+      record = self._measure_weights(signals)
+    else:
+      record = self._measure_modulations(signals)
+    training.write_record(self.workdir, {"num_signals": len(signals)} | record)
 
   def write_model(self) -> None:
     """Writes the model file that `inrjax compress --model` takes."""
+    if build.adapts_weights(self.config):
+      raise build.ConfigError(
+        "There is no codec of all weights for signals that are no images; "
+        "leave out --mode=export."
+      )
     path = self.workdir / "model.inrmodel"
     codec = self._codec(self._outer()[0])
     if parallel.is_primary():
       codec.save(path)
       print(f"Wrote {path}")
 
+  def _measure_weights(self, signals: list[kinds.Signal]) -> evaluation.Record:
+    outer, units = self._trained(), _Units(signals, self._spec)
+    records = []
+    for gradient in self.config["evaluate"]["fit"]["gradients"]:
+      psnrs = self._make_fit(gradient)(outer, units)
+      records.append(
+        {
+          "gradient": gradient,
+          "num_steps": psnrs.shape[1] - 1,
+          "psnr": float(psnrs[:, -1].mean()),
+          "deviation": float(psnrs[:, -1].std()),
+          "psnr_by_step": psnrs.mean(axis=0).tolist(),
+        }
+      )
+    if parallel.is_primary():
+      hidden = "psnr_by_step"
+      rows = [{k: v for k, v in r.items() if k != hidden} for r in records]
+      print(f"\nfits\n{evaluation.table(rows)}", end="")
+    return {"fits": records}
+
+  def _make_fit(self, gradient: str) -> signal_quality.Fit:
+    return signal_quality.make_fit(
+      self.config, self._method, self._coords, gradient=gradient
+    )
+
+  @functools.cached_property
+  def _full_fit(self) -> signal_quality.Fit:
+    return self._make_fit("full")
+
+  def _measure_modulations(
+    self, signals: list[kinds.Signal]
+  ) -> evaluation.Record:
+    settings = self.config["evaluate"]
+    outer, kept = self._outer()
+    unquantised = [
+      {"num_steps": steps, "ema_decay": decay}
+      | self._quality(outer, signals, steps, decay)
+      for steps in settings["num_steps"]
+      for decay in settings["ema_decays"]
+    ]
+    codec = self._codec(outer)
+    quantised = [
+      signal_quality.of_files(
+        codec, signals, quality=quality, effort=settings["effort"]
+      )
+      for quality in settings["qualities"]
+    ]
+    record = {
+      "num_modulations": int(kept.sum()),
+      "num_modulations_wanted": self.config["num_modulations"],
+      "unquantised": unquantised,
+      "quantised": quantised,
+    }
+    if parallel.is_primary():
+      for name in ("unquantised", "quantised"):
+        print(f"\n{name}\n{evaluation.table(record[name])}", end="")
+    return record
+
   @functools.cached_property
   def _spec(self) -> grid_spec.GridSpec:
-    return make_spec(self.config, **self.config["evaluate"]["encoder"])
+    if build.adapts_weights(self.config):
+      fit = self.config["evaluate"]["fit"]
+      return self._make_spec(num_steps=fit["num_steps"], ema_decay=1.0)
+    return self._make_spec(**self.config["evaluate"]["encoder"])
+
+  def _make_spec(
+    self, *, num_steps: int, ema_decay: float
+  ) -> grid_spec.GridSpec:
+    """The specification, with the training signals' range if it has none."""
+    with build.of_config():
+      spec = make_spec(self.config, num_steps=num_steps, ema_decay=ema_decay)
+    if spec.value_range is not None:
+      return spec
+    return dataclasses.replace(spec, value_range=self._value_range)
+
+  @functools.cached_property
+  def _value_range(self) -> tuple[float, float] | None:
+    source = self.load("train")
+    return source.value_range if isinstance(source, Volumes) else None
 
   @functools.cached_property
   def _method(self) -> method_lib.Method:
@@ -249,23 +392,22 @@ class Run:
   @functools.cached_property
   def _problem(self) -> build.Problem:
     method = self._method
-    coords = jnp.asarray(self._coords())
+    coords = jnp.asarray(self._coords)
     channels = self._spec.network.out_dim
 
     def as_context(signal: Any) -> Context:
       return Context(coords, signal.reshape(len(coords), channels))
 
-    objective = objectives.post_adaptation(
-      method, as_context, task_tile=self.config["outer"]["task_tile"]
-    )
     return build.make_problem(
       self.config,
       method,
-      objective=objective,
+      objective=build.make_objective(self.config, method, as_context),
       num_values=len(coords) * channels,
     )
 
+  @functools.cached_property
   def _coords(self) -> np.ndarray:
+    """`[N, D]` of a block, or of whole fields."""
     spec = self._spec
     if spec.sides is not None:
       return grid.grid(spec.sides, low=spec.low, high=spec.high)
@@ -275,29 +417,50 @@ class Run:
     return sphere.unit_vectors(*axes).reshape(-1, 3)
 
   def _batches(self) -> Any:
-    sides = self._spec.sides
-    return data.make_pipeline(
-      _Units(self.load("train"), self._spec),
-      seed=self.config["seed"],
-      crop_size=None if sides is None else (sides[0], 1),
-      shard_index=jax.process_index(),
-      shard_count=jax.process_count(),
-      **self.config["data"]["pipeline"],
-    )
+    units = _Units(self.load("train"), self._spec)
+    with build.of_config():
+      return data.make_pipeline(
+        units,
+        seed=self.config["seed"],
+        crop_size=self._spec.sides,
+        shard_index=jax.process_index(),
+        shard_count=jax.process_count(),
+        **self.config["data"]["pipeline"],
+      )
+
+  def _start(self) -> np.ndarray:
+    """Training blocks `[n, N, C]`, spread evenly over the signals."""
+    units = _Units(self.load("train"), self._spec)
+    count = self.config["start"]["num_signals"]
+    rng = np.random.default_rng(self.config["seed"])
+    wanted = -(-count // len(units))
+    chosen = []
+    for index in range(min(len(units), count)):
+      unit = units[index]
+      blocks = patches_nd.to_blocks(unit, self._spec.sides or unit.shape[:-1])
+      chosen.append(rng.permutation(blocks)[:wanted])
+    values = np.concatenate(chosen)[:count]
+    return values.reshape(len(values), len(self._coords), -1)
 
   def _signals(self, split: str, count: int | None) -> list[kinds.Signal]:
     """The first signals of a split; all of them for None."""
     source = self.load(split)
     return [source[i] for i in range(min(len(source), count or len(source)))]
 
+  def _trained(self) -> method_lib.Outer:
+    state = self._problem.state
+    if self.config["train"]["num_steps"]:  # Else nothing is learned.
+      state = training.trained(
+        self.config, self.workdir, state, self.trained_in
+      )
+    params: method_lib.Outer = jax.device_get(state.params)
+    return params
+
   def _outer(self) -> tuple[method_lib.Outer, np.ndarray]:
     """What was trained, its gates fixed, and which values are stored."""
-    state = training.trained(
-      self.config, self.workdir, self._problem.state, self.trained_in
-    )
     budget = self.config["evaluate"].get("max_modulations")
     return evaluation.fix_gates(
-      self._method, jax.device_get(state.params), max_modulations=budget
+      self._method, self._trained(), max_modulations=budget
     )
 
   def _codec(self, outer: method_lib.Outer) -> grid_codec.GridCodec:
@@ -313,91 +476,40 @@ class Run:
     )
 
   def _validation(self, state: train.TrainState) -> dict[str, float]:
-    """PSNR on held-out signals, in training's own number of inner steps."""
+    """Quality on held-out signals.
+
+    Of modulations in training's own number of inner steps, of weights in the
+    test's, on all points.
+    """
     count = self.config["evaluate"]["num_validation_signals"]
     signals = self._signals("validation", count)
-    steps = self.config["inner"]["num_steps"]
     outer = jax.device_get(state.params)
-    return {"validation_psnr": self._psnr(outer, signals, steps, 1.0)}
+    if build.adapts_weights(self.config):
+      psnrs = self._full_fit(outer, _Units(signals, self._spec))
+      found = {"psnr": float(psnrs[:, -1].mean())}
+    else:
+      steps = self.config["inner"]["num_steps"]
+      found = self._quality(outer, signals, steps, 1.0)
+    return {f"validation_{name}": value for name, value in found.items()}
 
-  def _psnr(
+  def _quality(
     self,
     outer: method_lib.Outer,
     signals: list[kinds.Signal],
     num_steps: int,
     ema_decay: float,
-  ) -> float:
-    """Mean PSNR of fits, nothing quantised."""
-    spec = make_spec(self.config, num_steps=num_steps, ema_decay=ema_decay)
+  ) -> dict[str, float]:
+    """Means over signals of fits, nothing quantised."""
+    spec = self._make_spec(num_steps=num_steps, ema_decay=ema_decay)
     if spec.gates is not None and not _any_open(spec.gates, outer):
-      return -math.inf
-    network = grid_network.GridNetwork(spec, outer)
-    coords = self._coords()
-    found = []
-    for unit in (_Units(signals, spec)[i] for i in range(len(signals))):
-      blocks = unit[np.newaxis]
-      if spec.sides is not None:
-        blocks = patches_nd.to_blocks(unit, (spec.sides[0], 1))
-      flat = blocks.reshape(-1, len(coords), unit.shape[-1])
-      decoded = network.values(network.fit(flat, coords), coords)
-      found.append(-10 * math.log10(np.square(decoded - flat).mean()))
-    return float(np.mean(found))
-
-
-def measured(
-  codec: grid_codec.GridCodec,
-  signals: list[kinds.Signal],
-  *,
-  quality: float,
-  effort: str,
-) -> evaluation.Record:
-  """Rate of one file of all signals, and errors, at one quality.
-
-  Args:
-    codec: the codec.
-    signals: what is compressed; fields on one grid are steps in time of one
-      signal, as in their files.
-    quality: 0 to 100.
-    effort: of the encoder.
-
-  Returns:
-    Bits per place with and without headers and metadata; means over the signals
-    of PSNR, with the model's range as peak, and of the error in their unit; the
-    largest error of all.
-  """
-  together = _stacked(signals)
-  encoded = codec.compress_signals(together, quality=quality, effort=effort)
-  rows = []
-  decoded = codec.decompress_signals(encoded)
-  for before, after in zip(together, decoded, strict=True):
-    plan = codec.plan(codec.check_signal(before), before.metadata)
-    pairs = (s.values.reshape(plan.shape) for s in (before, after))
-    for original, result in zip(*pairs, strict=True):
-      rows.append(
-        signal_errors.signal_errors(original, result, value_range=plan.interval)
-      )
-  num_places = sum(s.values.size for s in signals) / codec.channels
-  rates = codec.rates(encoded)
-  return {
-    "quality": quality,
-    "bpp": 8 * len(encoded) / num_places,
-    "payload_bpp": 8 * sum(r.payload for r in rates) / num_places,
-    "psnr": float(np.mean([row.psnr for row in rows])),
-    "rmse": float(np.mean([row.root_mean_square for row in rows])),
-    "max_error": max(row.max_absolute for row in rows),
-  }
-
-
-def _stacked(signals: list[kinds.Signal]) -> list[kinds.Signal]:
-  """Fields on one grid as one signal; others as they are."""
-  first = signals[0]
-  if first.kind != "field" or any(
-    s.metadata != first.metadata for s in signals
-  ):
-    return signals
-  metadata = {**first.metadata, "dims": ["time", *first.metadata["dims"]]}
-  values = np.stack([signal.values for signal in signals])
-  return [first._replace(values=values, metadata=metadata)]
+      return {"psnr": -math.inf}
+    units = _Units(signals, spec)
+    return signal_quality.of_fits(
+      grid_network.GridNetwork(spec, outer),
+      (units[i] for i in range(len(units))),
+      self._coords,
+      kind=signals[0].kind,
+    )
 
 
 def _any_open(gates: method_lib.Gates, outer: method_lib.Outer) -> bool:

@@ -132,7 +132,7 @@ def shrink(config: config_dict.ConfigDict, variant: str) -> None:
     config.network.update(depth=5, width=64)
     config.inner.update(low=0.1, high=0.1, clip=(0.0, 1.0))  # Learned.
     config.train.update(
-      num_steps=1500, checkpoint_every=500, log_every=20, evaluate_every=500
+      num_steps=800, checkpoint_every=400, log_every=20, evaluate_every=400
     )
     config.data.pipeline.read_threads = 1
     config.outer.update(
@@ -158,3 +158,31 @@ def control(config: Any) -> None:
   config.evaluate.max_modulations = config.get_ref("num_modulations")
   config.evaluate.ema_decays = (1.0, 0.5)
   config.outer.rate_factors.log_alpha = 100.0
+
+
+def begin_from_basis(
+  config: config_dict.ConfigDict, num_modulations: int
+) -> None:
+  """A latent that modulates the readout of a basis; unlocked.
+
+  The basis begins from the principal components of the training signals.
+
+  Args:
+    config: of a `functa_cpu`, changed in place.
+    num_modulations: length of the latent vector, and size of the basis.
+  """
+  config.num_modulations = num_modulations
+  config.network.update(depth=3, width=160, modulate=("readout",))
+  config.network.basis_dim = num_modulations
+  # An inner rate of 1/2 is a Newton step from the principal start.
+  config.inner.update(low=0.5, high=0.5, clip=(0.0, 1.0), num_steps=2)
+  # The sine layers of a fitted basis bear only small steps.
+  config.outer.learning_rate = 1e-5
+  config.start = section(
+    num_signals=1,  # Blocks whose principal components are taken.
+    num_steps=1000,  # Steps of the fit of the basis to them.
+  )
+  config.train.update(num_steps=300, checkpoint_every=100)
+  config.evaluate.num_steps = (2, 4)
+  config.evaluate.encoder.num_steps = 2
+  config.export.num_signals = config_dict.placeholder(int)  # All.

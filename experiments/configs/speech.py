@@ -45,6 +45,7 @@ def of_utterances(config: config_dict.ConfigDict, variant: str) -> None:
     seconds=3.0,  # From the start of each utterance.
     rate=16000,
     held_out=500,  # Of the training utterances, for validation.
+    tfds="librispeech",  # Where there is no --data_dir.
   )
   config.data.pipeline.batch_size = 64
   config.train.num_steps = NUM_STEPS[variant]
@@ -63,7 +64,8 @@ def on_two_cores(config: config_dict.ConfigDict, variant: str) -> None:
   grids.shrink(config, variant)
   with config.unlocked():
     config.signal.sides = (200,)
-    config.data.source.held_out = 10
+    config.data.source.update(held_out=10, tfds=config_dict.placeholder(str))
     config.data.pipeline.update(batch_size=64, crops_per_image=16)
     config.network.w0 = 30.0
+    config.train.num_steps = 1000
     config.outer.task_tile = 32

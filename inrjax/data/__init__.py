@@ -104,6 +104,7 @@ from inrjax.data.sources import (
   tfds_source,
 )
 from inrjax.data.splits import EmptyFolderWarning, split_files
+from inrjax.data.tfds_audio import TFDSSounds
 from inrjax.data.video import (
   UnreadableVideoWarning,
   VideoError,
@@ -185,6 +186,7 @@ __all__ = [
   "SceneError",
   "SignedDistances",
   "SilentAudioWarning",
+  "TFDSSounds",
   "UnreadableAudioWarning",
   "UnreadableGlobeWarning",
   "UnreadableImageWarning",

@@ -18,6 +18,8 @@ from inrjax.data import augment as augment_lib
 from inrjax.data import sources
 
 _DEFAULT_CACHE_BYTES = 2**29
+# How often a crop that hardly varies is drawn anew.
+_REDRAWS = 3
 
 
 def make_pipeline(
@@ -25,8 +27,9 @@ def make_pipeline(
   *,
   batch_size: int,
   seed: int,
-  crop_size: int | tuple[int, int] | None = None,
+  crop_size: int | tuple[int, ...] | None = None,
   crops_per_image: int = 1,
+  min_spread: float | None = None,
   augment: Sequence[str | augment_lib.Augmentation] = (),
   num_epochs: int | None = None,
   shard_index: int = 0,
@@ -34,20 +37,25 @@ def make_pipeline(
   cache_bytes: int = _DEFAULT_CACHE_BYTES,
   read_threads: int = 0,
 ) -> grain.DatasetIterator[np.ndarray]:
-  """Batches of images, or of random crops of them.
+  """Batches of images or other signals, or of random crops of them.
 
   Every image is visited once per epoch, whatever its size, in an order of its
   own per epoch. An image smaller than the crop is first continued by
   reflection.
 
   Args:
-    source: the images.
+    source: the images, `[H, W, C]`; or signals `[*shape, C]` of any number of
+      axes.
     batch_size: crops (images, without `crop_size`) in a batch over all hosts.
     seed: of the order, the crops and the augmentations.
-    crop_size: side, or height and width, of a crop; None takes whole images,
-      which then must have one size.
+    crop_size: side of a square crop, or its height and width, or its length on
+      each of a signal's axes; None takes whole images, which then must have one
+      size.
     crops_per_image: crops cut from one visit to an image, neighbours in the
       batch; more of them spare decoding, fewer make batches more varied.
+    min_spread: a crop whose largest value is less than this above its smallest
+      is drawn anew, up to three times: where a share p of an image is
+      background, p^4 of the crops still are. None takes crops as they come.
     augment: names from `augment.AUGMENTATIONS` or functions like them, applied
       in order.
     num_epochs: visits to each image; None never ends. The last batch is
@@ -59,12 +67,13 @@ def make_pipeline(
       the same.
 
   Returns:
-    An iterator over `[batch_size / shard_count, h, w, C]` uint8 whose
-    `get_state()` and `set_state()` resume to the batch; the state is a small
-    dictionary that JSON can hold, and the same on every host.
+    An iterator over `[batch_size / shard_count, h, w, C]`, of the source's
+    type, whose `get_state()` and `set_state()` resume to the batch; the state
+    is a small dictionary that JSON can hold, and the same on every host.
 
   Raises:
-    ValueError: for sizes that do not divide, or an epoch without one batch.
+    ValueError: for sizes that do not divide, or an epoch without one batch; by
+      the iterator, for a signal with another number of axes than crop_size.
   """
   _check_positive(
     batch_size=batch_size,
@@ -83,7 +92,7 @@ def make_pipeline(
       f"batch_size {batch_size} must be a multiple of crops_per_image "
       f"{crops_per_image} times shard_count {shard_count}."
     )
-  cut = _Cut(crop_size, crops_per_image, tuple(augment))
+  cut = _Cut(crop_size, crops_per_image, min_spread, tuple(augment))
   visits_per_batch = batch_size // crops_per_image
   images = grain.MapDataset.source(
     sources.CachedSource(source, max_bytes=cache_bytes)
@@ -105,28 +114,34 @@ def make_pipeline(
 
 
 class _Cut(grain.transforms.RandomMap):
-  """Image `[H, W, C]` to crops `[k, h, w, C]`."""
+  """Signal `[*shape, C]` to crops `[k, *sides, C]`."""
 
   def __init__(
     self,
-    crop_size: int | tuple[int, int] | None,
+    crop_size: int | tuple[int, ...] | None,
     crops_per_image: int,
+    min_spread: float | None,
     augment: tuple[str | augment_lib.Augmentation, ...],
   ):
     if crop_size is None:
-      if crops_per_image != 1:
-        raise ValueError(
-          f"crops_per_image {crops_per_image} needs a crop_size: whole images "
-          "would repeat."
-        )
+      for name, value, unset in (
+        ("crops_per_image", crops_per_image, 1),
+        ("min_spread", min_spread, None),
+      ):
+        if value != unset:
+          raise ValueError(
+            f"{name} {value} needs a crop_size: whole images would repeat."
+          )
       self._size = None
     else:
-      height, width = (
-        (crop_size, crop_size) if isinstance(crop_size, int) else crop_size
-      )
-      _check_positive(crop_height=height, crop_width=width)
-      self._size = (height, width)
+      size = (crop_size,) * 2 if isinstance(crop_size, int) else crop_size
+      if not size or min(size) < 1:
+        raise ValueError(f"crop_size must be at least 1, got {crop_size}.")
+      self._size = tuple(size)
+    if min_spread is not None and not min_spread >= 0:
+      raise ValueError(f"min_spread must be at least 0, got {min_spread}.")
     self._count = crops_per_image
+    self._min_spread = min_spread
     self._augment = tuple(_augmentation(value) for value in augment)
 
   def random_map(
@@ -140,16 +155,22 @@ class _Cut(grain.transforms.RandomMap):
   def _crops(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if self._size is None:
       return image[np.newaxis]
-    height, width = self._size
-    image = _pad_to(image, height, width)
-    tops = rng.integers(image.shape[0] - height + 1, size=self._count)
-    lefts = rng.integers(image.shape[1] - width + 1, size=self._count)
-    return np.stack(
-      [
-        image[top : top + height, left : left + width]
-        for top, left in zip(tops, lefts, strict=True)
-      ]
-    )
+    if image.ndim != len(self._size) + 1:
+      raise ValueError(
+        f"crop_size {self._size} needs signals of {len(self._size)} axes and "
+        f"channels, got {image.shape}."
+      )
+    image = _pad_to(image, self._size)
+    crops = _drawn(image, self._size, self._count, rng)
+    if self._min_spread is None:
+      return crops
+    for _ in range(_REDRAWS):
+      flat = crops.reshape(len(crops), -1)
+      # Integers would overflow.
+      spread = flat.max(1).astype(float) - flat.min(1).astype(float)
+      dull = np.flatnonzero(spread < self._min_spread)
+      crops[dull] = _drawn(image, self._size, len(dull), rng)
+    return crops
 
 
 class _Shuffled(grain.MapDataset):
@@ -211,11 +232,30 @@ def _augmentation(
   return augment_lib.AUGMENTATIONS[value]
 
 
-def _pad_to(image: np.ndarray, height: int, width: int) -> np.ndarray:
-  missing = (max(height - image.shape[0], 0), max(width - image.shape[1], 0))
-  if not any(missing):
+def _drawn(
+  image: np.ndarray,
+  size: tuple[int, ...],
+  count: int,
+  rng: np.random.Generator,
+) -> np.ndarray:
+  """Crops `[count, *size, C]` at random places."""
+  sides = [
+    rng.integers(n - side + 1, size=count)
+    for n, side in zip(image.shape, size, strict=False)
+  ]
+  crops = np.empty((count, *size, image.shape[-1]), image.dtype)
+  for crop, *starts in zip(crops, *sides, strict=True):
+    places = zip(starts, size, strict=True)
+    crop[...] = image[tuple(slice(a, a + side) for a, side in places)]
+  return crops
+
+
+def _pad_to(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+  pairs = zip(image.shape, size, strict=False)
+  missing = [(0, max(side - n, 0)) for n, side in pairs]
+  if not np.any(missing):
     return image
-  return np.pad(image, [(0, missing[0]), (0, missing[1]), (0, 0)], "reflect")
+  return np.pad(image, [*missing, (0, 0)], "reflect")
 
 
 def _join(elements: Sequence[np.ndarray]) -> np.ndarray:

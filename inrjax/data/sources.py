@@ -211,6 +211,30 @@ def tfds_source(
   data_dir: str | os.PathLike[str] | None = None,
   feature: str = "image",
 ) -> FeatureSource:
+  """Images of a TensorFlow Datasets split, without TensorFlow.
+
+  Args:
+    name: as in `tfds_examples`.
+    split: as there.
+    data_dir: as there.
+    feature: the example's entry that holds the image.
+
+  Returns:
+    The source.
+
+  Raises:
+    ImportError: as `tfds_examples`.
+  """
+  examples = tfds_examples(name, split=split, data_dir=data_dir)
+  return FeatureSource(examples, feature=feature)
+
+
+def tfds_examples(
+  name: str,
+  *,
+  split: str,
+  data_dir: str | os.PathLike[str] | None = None,
+) -> Any:
   """A TensorFlow Datasets split, by random access and without TensorFlow.
 
   Args:
@@ -219,10 +243,9 @@ def tfds_source(
     data_dir: where data sets are kept; TFDS's own folder by default. A set
       that is not there yet is downloaded and prepared by TFDS, which for many
       sets needs TensorFlow.
-    feature: the example's entry that holds the image.
 
   Returns:
-    The source.
+    Examples by index, each a mapping from features to arrays.
 
   Raises:
     ImportError: if TFDS, or TensorFlow where it is needed, is not installed.
@@ -231,7 +254,7 @@ def tfds_source(
     # Optional, and slow to import.
     import tensorflow_datasets
 
-    examples = tensorflow_datasets.data_source(
+    return tensorflow_datasets.data_source(
       name, split=split, data_dir=None if data_dir is None else str(data_dir)
     )
   except ImportError as error:
@@ -240,7 +263,6 @@ def tfds_source(
       "'inrjax[tfds]' (and tensorflow, to prepare a data set for the first "
       f"time). Cause: {error}"
     ) from error
-  return FeatureSource(examples, feature=feature)
 
 
 class CachedSource:

@@ -1,12 +1,14 @@
 """Sound from files and folders: what comes out, and what is refused."""
 
 import sys
+import types
 import warnings
 
 import grain
 import numpy as np
 import pytest
 
+from inrjax import data
 from inrjax.data import audio, pipeline
 
 soundfile = pytest.importorskip(
@@ -170,3 +172,53 @@ def test_real_speech(data_dir):
   assert sound.shape == (48000, 1) and sound.dtype == np.int16
   digit = data_dir / "fsdd" / "test" / "0_george_0.wav"
   assert audio.read_audio(digit, rate=8000).shape[0] > 1000
+
+
+def fake_tfds(monkeypatch, examples):
+  module = types.ModuleType("tensorflow_datasets")
+  module.data_source = lambda name, *, split, data_dir: examples
+  monkeypatch.setitem(sys.modules, "tensorflow_datasets", module)
+
+
+def test_sounds_of_tfds_are_cut_and_short_ones_replaced(monkeypatch):
+  # Fails if a short example shifts the indices of those behind it.
+  speech = [np.arange(n) - 5 for n in (40, 12, 30)]
+  fake_tfds(monkeypatch, [{"speech": s, "id": "x"} for s in speech])
+  sounds = data.TFDSSounds(
+    "librispeech", split="test_clean", seconds=2.0, rate=10
+  )
+  assert len(sounds) == 3
+  np.testing.assert_array_equal(sounds[0][:, 0], np.arange(20) - 5)
+  with pytest.warns(data.UnreadableAudioWarning, match="test_clean/1.*1.2 s"):
+    np.testing.assert_array_equal(sounds[1], sounds[2])
+  assert sounds[0].dtype == np.int16 and sounds[0].shape == (20, 1)
+
+
+@pytest.mark.parametrize(
+  ("samples", "match"),
+  [
+    (np.zeros(20), "float64"),
+    (np.zeros((20, 2), int), r"\(20, 2\)"),
+    (np.full(20, 40000), "40000"),
+  ],
+)
+def test_what_tfds_has_must_be_16_bit_samples(monkeypatch, samples, match):
+  fake_tfds(monkeypatch, [{"speech": samples}])
+  sounds = data.TFDSSounds("a", split="b", seconds=2.0, rate=10)
+  with (
+    pytest.warns(data.UnreadableAudioWarning, match=match),
+    pytest.raises(data.AudioError, match="None of 1 sounds"),
+  ):
+    _ = sounds[0]
+
+
+def test_tfds_sounds_name_a_feature_that_is_missing(monkeypatch):
+  fake_tfds(monkeypatch, [{"audio": np.zeros(20, int)}])
+  sounds = data.TFDSSounds("a", split="b", seconds=2.0, rate=10)
+  with pytest.raises(ValueError, match="'speech'.*'audio'"):
+    _ = sounds[0]
+  with pytest.raises(ValueError, match="seconds"):
+    data.TFDSSounds("a", split="b", seconds=0.0)
+  fake_tfds(monkeypatch, [])
+  with pytest.raises(data.AudioError, match="a/b"):
+    data.TFDSSounds("a", split="b", seconds=1.0)

@@ -71,6 +71,62 @@ def test_crops_are_windows_of_the_image_and_reach_its_borders():
   assert seen == set(itertools.product(range(3), range(6)))
 
 
+@pytest.mark.parametrize(
+  ("shape", "size"), [((9,), (4,)), ((3, 4, 5), (2, 4, 7))]
+)
+def test_crops_of_one_and_three_axes_are_windows_too(shape, size):
+  signal = RNG.normal(size=(*shape, 2)).astype(np.float32)
+  batch = next(crops(Signals(signal), crop_size=size))
+  assert batch.shape == (12, *size, 2) and batch.dtype == np.float32
+  widths = [(0, max(side - n, 0)) for n, side in zip(shape, size, strict=True)]
+  padded = np.pad(signal, [*widths, (0, 0)], "reflect")
+  places = itertools.product(
+    *(range(n - side + 1) for n, side in zip(padded.shape, size, strict=False))
+  )
+  windows = {
+    padded[
+      tuple(slice(a, a + side) for a, side in zip(place, size, strict=True))
+    ].tobytes()
+    for place in places
+  }
+  # fails if axes are exchanged, or a short one is not continued.
+  assert {crop.tobytes() for crop in batch} <= windows
+  batches = crops(Signals(signal), crop_size=(2, 2))
+  with pytest.raises(ValueError, match="2 axes and channels"):
+    next(batches)
+
+
+class Signals:
+  """One signal."""
+
+  def __init__(self, signal):
+    self._signal = signal
+
+  def __len__(self):
+    return 1
+
+  def __getitem__(self, index):
+    return self._signal
+
+
+def test_background_is_drawn_anew_but_not_always():
+  # 200 is above 127: fails if spreads are taken in the type of the values.
+  signal = np.zeros((8, 8, 8, 1), np.int8)
+  signal[4:] = RNG.integers(-100, 101, (4, 8, 8, 1))
+  options = {"crop_size": (2, 2, 2), "crops_per_image": 12}
+
+  def share(**more):
+    batches = take(crops(Signals(signal), **options, **more), 60)
+    return np.mean([np.any(crop) for crop in np.concatenate(batches)])
+
+  plain = 4 / 7
+  assert share() == pytest.approx(plain, abs=0.06)
+  # fails if crops are drawn anew once, or for ever.
+  expected = 1 - (1 - plain) ** 4
+  assert share(min_spread=20) == pytest.approx(expected, abs=0.02)
+  assert share(min_spread=20) < 1
+
+
 def test_crops_of_one_visit_come_from_one_image():
   values = np.arange(4, dtype=np.uint8).repeat(100).reshape(4, 10, 10)
   batch = next(crops(data.ArraySource(values), crops_per_image=3))
@@ -199,14 +255,16 @@ def test_an_image_is_decoded_once_if_it_fits(cache_bytes, calls):
     ({"batch_size": 0}, "batch_size"),
     ({"seed": -1}, "seed"),
     ({"seed": 2**32}, "seed"),
-    ({"crop_size": 0}, "crop_height"),
-    ({"crop_size": (3, -1)}, "crop_width"),
+    ({"crop_size": 0}, "crop_size"),
+    ({"crop_size": (3, -1)}, "crop_size"),
     ({"crops_per_image": 0}, "crops_per_image"),
     ({"crops_per_image": 5}, "multiple"),
     ({"shard_count": 5}, "multiple"),
     ({"shard_index": 1}, "shard_index"),
     ({"shard_index": -1}, "shard_index"),
     ({"crop_size": None, "crops_per_image": 2}, "crop_size"),
+    ({"crop_size": None, "min_spread": 0.1}, "crop_size"),
+    ({"min_spread": -0.1}, "min_spread"),
     ({"augment": ("rotate",)}, "'rotate'.*'flip'"),
     ({"num_epochs": 1}, "num_epochs"),
     ({"cache_bytes": -1}, "max_bytes"),

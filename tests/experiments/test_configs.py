@@ -36,8 +36,18 @@ FOLDER = pathlib.Path(experiments.__file__).parent / "configs"
 # Classifiers have configs of another form; `test_classify.py` has theirs.
 CLASSIFIERS = ("_pruning", "_quantization")
 # So do hyperpriors; `test_hyperprior.py` and `test_xiph.py` have theirs. And so
-# do signals that are no images, in `test_signals.py`.
-OTHERS = (*CLASSIFIERS, "clic", "xiph", "era5", "librispeech")
+# do signals that are no images, in `test_signals.py` and `test_srn_cars.py`.
+OTHERS = (
+  *CLASSIFIERS,
+  "clic",
+  "xiph",
+  "era5",
+  "librispeech",
+  "fastmri",
+  "shapenet10",
+  "srn_cars",
+  "classical_signals",
+)
 FILES = sorted(
   p
   for p in FOLDER.glob("*/*.py")

@@ -7,29 +7,54 @@ import pathlib
 from typing import Any
 
 import jax
+import nibabel
 import numpy as np
 import pytest
 import soundfile
 import xarray
 
-from experiments import build, era5, evaluation, librispeech, signals
+from experiments import (
+  build,
+  era5,
+  evaluation,
+  fastmri,
+  librispeech,
+  shapenet10,
+  signal_quality,
+  signals,
+)
 from inrjax import data
 from inrjax.codec import errors, grid_fit, loading
+from tests.data import test_binvox
 from tests.experiments import test_configs as images
 
-LAUNCHERS = {"era5": era5, "librispeech": librispeech}
+LAUNCHERS = {
+  "era5": era5,
+  "librispeech": librispeech,
+  "fastmri": fastmri,
+  "shapenet10": shapenet10,
+}
 FILES = sorted(
   path
   for name in LAUNCHERS
   for path in (images.FOLDER / name).glob("*.py")
   if path.stem != "__init__"
 )
-TRAINED = ("era5/mscn_cpu", "librispeech/coinpp_cpu")
+MODULATED = [path for path in FILES if not path.stem.startswith("ecop")]
+WEIGHTS = [path for path in FILES if path not in MODULATED]
+TRAINED = (
+  "era5/mscn_cpu",
+  "librispeech/coinpp_cpu",
+  "shapenet10/coinpp_cpu",
+)
+PLACES = {"era5": "a.nc", "librispeech": "speech", "shapenet10": "voxels"}
+# Of a config of their kind: settings that come from elsewhere.
+_APART = ("data.source.", "signal.", "gates.penalty.", "start.")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> pathlib.Path:
-  """A netCDF file of fields, .npz files of some, and folders of sounds."""
+  """Fields, sounds, volumes and voxels in files of their real formats."""
   root = tmp_path_factory.mktemp("data")
   rng = np.random.default_rng(0)
   latitudes, longitudes = np.linspace(90, -90, 7), np.arange(8) * 45.0
@@ -52,6 +77,16 @@ def folder(tmp_path_factory) -> pathlib.Path:
       sound = np.cumsum(rng.normal(0, 300, 900)).astype(np.int16)
       path = root / "speech" / part / f"{index}.flac"
       soundfile.write(path, sound, 16000, "PCM_16")
+  (root / "volumes").mkdir()
+  for name in ("a", "b", "test"):
+    values = np.zeros((7, 6, 5), np.uint8)
+    values[2:] = rng.integers(1, 200, (5, 6, 5))
+    image = nibabel.Nifti1Image(values, np.eye(4))
+    nibabel.save(image, root / "volumes" / f"{name}.nii.gz")
+  (root / "voxels").mkdir()
+  for part in ("train", "test"):
+    boxes = {f"{i}": np.ones((2 + i, 3, 4), np.uint8) for i in range(4)}
+    np.savez(root / "voxels" / f"{part}.npz", **boxes)
   return root
 
 
@@ -66,12 +101,7 @@ def shrunk(config: Any) -> dict[str, Any]:
     )
     config.data.pipeline.update(batch_size=4, read_threads=0, crops_per_image=1)
     config.outer.task_tile = 2
-    config.data.source.held_out = 2
-    if "stride" in config.data.source:
-      config.data.source.stride = 1
-    else:
-      config.data.source.seconds = 0.05
-      config.signal.sides = (50,)
+    shrink_signals(config.data.source, config.signal)
     config.evaluate.update(
       num_signals=2,
       num_validation_signals=1,
@@ -84,6 +114,19 @@ def shrunk(config: Any) -> dict[str, Any]:
   return config.to_dict()
 
 
+def shrink_signals(source: Any, signal: Any) -> None:
+  """Signals of tens of values."""
+  settings = {
+    "stride": {"stride": 1, "held_out": 2},
+    "seconds": {"seconds": 0.05, "held_out": 2},
+    "box": {"test_files": ("test.nii.gz",), "box": (5, 5, 5)},
+    "threshold": {"side": 6, "num_variants": 2},
+  }
+  source.update(next(v for k, v in settings.items() if k in source))
+  if signal.sides is not None:
+    signal.sides = {1: (50,), 3: (3, 3, 3)}[len(signal.sides)]
+
+
 @pytest.mark.parametrize("path", FILES, ids=images.name_of)
 def test_every_variant_builds_and_is_locked(path: pathlib.Path) -> None:
   module = images.read(path)
@@ -94,10 +137,14 @@ def test_every_variant_builds_and_is_locked(path: pathlib.Path) -> None:
     json.dumps(values)
     # Fails if an option is not known, or network and signal do not agree.
     build.make_method(values)
-    spec = signals.make_spec(values, **values["evaluate"]["encoder"])
+    encoder = values["evaluate"].get("encoder")
+    spec = signals.make_spec(
+      values, **(encoder or {"num_steps": 1, "ema_decay": 1.0})
+    )
     assert spec.on_sphere == (path.parent.name == "era5")
-    num_values = values["num_modulations"]
-    assert variant.split("-")[0] == str(num_values)
+    if path in MODULATED:
+      num_values = values["num_modulations"]
+      assert variant.split("-")[0] == str(num_values)
     # Fails if a launcher does not take what the source section gives it.
     load = LAUNCHERS[path.parent.name].load
     inspect.signature(load).bind("train", None, **values["data"]["source"])
@@ -107,17 +154,36 @@ def test_every_variant_builds_and_is_locked(path: pathlib.Path) -> None:
     assert words in module.__doc__
 
 
-@pytest.mark.parametrize("path", FILES, ids=images.name_of)
+@pytest.mark.parametrize("path", MODULATED, ids=images.name_of)
 def test_settings_are_those_of_the_configs_that_train(path) -> None:
   method = path.stem.removesuffix("_cpu")
   like = "era5/mscn_cpu" if method == "mscn" else "librispeech/coinpp_cpu"
-  known = images.read(images.FOLDER / f"{like}.py").get_config().to_dict()
-  ours = images.read(path).get_config().to_dict()
-  apart = ("data.source.", "signal.", "gates.penalty.")
+  ours = set(settings_of(path))
+  if path.parent.name == "fastmri":
+    ours -= {"data.pipeline.min_spread"}
   # Fails if a config has a setting of its own, which nothing then reads.
-  assert {s for s in images.leaves(ours) if not s.startswith(apart)} <= set(
-    images.leaves(known)
-  )
+  assert ours <= set(settings_of(images.FOLDER / f"{like}.py"))
+
+
+@pytest.mark.parametrize("path", WEIGHTS, ids=images.name_of)
+def test_configs_of_weights_have_the_settings_of_images(path) -> None:
+  module = images.read(path)
+  for variant in module.VARIANTS:
+    method, *_ = variant.split("-")
+    image = images.read(images.FOLDER / "afhq/ecop.py")
+    like = image.get_config(method).to_dict()
+    values = module.get_config(variant).to_dict()
+    added = set(images.leaves(values)) - set(images.leaves(like))
+    expected = {"network.in_dim", "evaluate.num_signals"}
+    # Fails if a config has a setting that no launcher reads.
+    assert {s for s in added if not s.startswith(_APART)} == expected
+    for name in ("select", "objective"):
+      assert (name in values) == (name in like)
+
+
+def settings_of(path: pathlib.Path) -> list[str]:
+  config = images.read(path).get_config().to_dict()
+  return [s for s in images.leaves(config) if not s.startswith(_APART)]
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -137,7 +203,7 @@ def test_configs_train_evaluate_and_export(
   seen: set[str] = set()
   recorded = images.Recorder(config, "", seen)
   data_set = name.split("/")[0]
-  data_dir = folder / {"era5": "a.nc", "librispeech": "speech"}[data_set]
+  data_dir = folder / PLACES[data_set]
   launcher = LAUNCHERS[data_set]
 
   def load(split: str) -> signals.SignalSource:
@@ -155,6 +221,11 @@ def test_configs_train_evaluate_and_export(
   assert record["num_signals"] == 2 and record["unquantised"]
   assert 0 < point["payload_bpp"] < point["bpp"]
   assert point["rmse"] <= point["max_error"]
+  if data_set == "shapenet10":
+    for found in (point, *record["unquantised"]):
+      # Fails if accuracies are given in percent, or not at all.
+      assert 0 < found["accuracy"] <= 1
+      assert 0 <= found["intersection_over_union"] <= 1
   codec = loading.load(tmp_path / "model.inrmodel")
   # Fails if the model is not what can compress the data set's own signals.
   codec.compress_signals([load("test")[0]], effort="fast")
@@ -194,3 +265,225 @@ def test_sounds_are_split(folder) -> None:
     pytest.raises(errors.UnsupportedSignalError),
   ):
     other[0]
+
+
+def test_weights_are_fitted(folder, tmp_path) -> None:
+  path = images.FOLDER / "librispeech/ecop_cpu.py"
+  config = images.read(path).get_config()
+  with config.unlocked():
+    shrink_signals(config.data.source, config.signal)
+    config.data.source.seconds = 50 / 16000
+    config.network.update(depth=1, width=4)
+    config.inner.num_steps = config.objective.num_steps = 1
+    config.train.num_steps = 0  # Nothing is learned, so nothing is read.
+    config.data.pipeline.update(batch_size=2, read_threads=0)
+    config.evaluate.update(
+      num_signals=3, num_validation_signals=1, signals_per_call=2
+    )
+    config.evaluate.fit.update(num_steps=2, gradients=("norm_scaled", "full"))
+  values = config.to_dict()
+
+  def load(split: str) -> signals.SignalSource:
+    return librispeech.load(
+      split, folder / "speech", **values["data"]["source"]
+    )
+
+  run = signals.Run(values, tmp_path, load)
+  state = run._problem.state
+  batch = next(run._batches())
+  assert batch.shape == (2, 50, 1)
+  loss, (metrics, _) = jax.eval_shape(
+    run._problem.objective, state.key, state.params, state.carry, batch
+  )
+  # Fails if the objective is that of other methods.
+  assert loss.shape == () and "bootstrap_distance" in metrics
+  run.measure()
+  record = json.loads((tmp_path / evaluation.RESULTS).read_text())
+  assert [fit["gradient"] for fit in record["fits"]] == ["norm_scaled", "full"]
+  for fit in record["fits"]:
+    # Fails if the fit is that of training, of fewer steps.
+    assert len(fit["psnr_by_step"]) == 3 and fit["num_steps"] == 2
+    assert fit["psnr"] == fit["psnr_by_step"][-1]
+  # Fails if the start, before any step, is not shared by all fits.
+  first, second = (fit["psnr_by_step"][0] for fit in record["fits"])
+  assert first == pytest.approx(second)
+  # Fails if values are not brought to [0, 1] about the network's bias.
+  assert first > 15
+  found = run._validation(state)
+  assert set(found) == {"validation_psnr"}
+  with pytest.raises(build.ConfigError, match="--mode=export"):
+    run.write_model()
+
+
+VOLUMES = {
+  "num_train": 2,
+  "num_test": 1,
+  "seed": 0,
+  "test_files": ("test.nii.gz",),
+  "percentile": None,
+  "box": None,
+}
+
+
+def test_volumes_are_split_by_name(folder) -> None:
+  root = folder / "volumes"
+  train = fastmri.load("train", root, **VOLUMES)
+  assert (len(train), train.value_range) == (2, None)
+  whole = fastmri.load("test", root, **VOLUMES)[0]
+  assert whole.kind == "volume" and whole.values.dtype == np.uint8
+  boxed = fastmri.load("test", root, **VOLUMES | {"box": (3, 9, 4)})
+  # Fails if a corner is taken for the middle, or a short axis is padded.
+  np.testing.assert_array_equal(boxed[0].values, whole.values[2:5, :, 0:4])
+  for names in ((), ("c.nii",), ("a.nii.gz", "b.nii.gz", "test.nii.gz")):
+    with pytest.raises(errors.UnsupportedSignalError, match="test_files"):
+      fastmri.load("train", root, **VOLUMES | {"test_files": names})
+  with pytest.raises(errors.UnsupportedSignalError, match="nowhere"):
+    fastmri.load("train", folder / "nowhere", **VOLUMES)
+  with pytest.raises(SystemExit, match="--data_dir"):
+    fastmri.load("train", None, **VOLUMES)
+
+
+def test_blocks_of_volumes_are_drawn(folder) -> None:
+  path = images.FOLDER / "fastmri/coinpp_cpu.py"
+  values = shrunk(images.read(path).get_config())
+  values["start"] = {"num_signals": 7}
+  source = values["data"]["source"]
+
+  def load(split: str) -> signals.SignalSource:
+    return fastmri.load(split, folder / "volumes", **source)
+
+  run = signals.Run(values, folder, load)
+  batch = next(run._batches())
+  assert batch.shape == (4, 3, 3, 3, 1) and batch.dtype == np.float32
+  # Fails if a volume is not brought to [0, 1] by its own range.
+  assert 0 <= batch.min() and 0.5 < batch.max() <= 1
+  # Fails if a basis begins from whole volumes, or from those of one alone.
+  assert run._start().shape == (7, 27, 1)
+  state = run._problem.state
+  loss, _ = jax.eval_shape(
+    run._problem.objective, state.key, state.params, state.carry, batch
+  )
+  assert loss.shape == ()
+
+
+def test_scans_are_clipped_to_the_range_of_training(tmp_path) -> None:
+  h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+  rng = np.random.default_rng(0)
+  for index in range(5):
+    with h5py.File(tmp_path / f"{index}.h5", "w") as file:
+      file.attrs["acquisition"] = "AXT2"
+      values = rng.random((16, 6, 5), np.float32) + index
+      file["reconstruction_rss"] = values
+  options = VOLUMES | {"test_files": (), "percentile": 90.0}
+  train = fastmri.load("train", tmp_path, **options)
+  test = fastmri.load("test", tmp_path, **options)
+  places = [
+    int(source.volumes[i].min())
+    for source in (train, test)
+    for i in source.indices
+  ]
+  # Fails if a scan is in both.
+  assert (len(train), len(test), len(set(places))) == (2, 1, 3)
+  low, high = train.value_range
+  every = np.stack([train.volumes[i] for i in train.indices])
+  assert low == every.min()
+  # Fails if the range is that of the test scans, or nothing is cut off.
+  assert np.mean(every <= high) == pytest.approx(0.9, abs=0.01)
+  for source in (train, test):
+    assert source.value_range == (low, high)
+    values = source[0].values
+    assert values.dtype == np.float32
+    assert low <= values.min() <= values.max() <= np.float32(high)
+  with pytest.raises(build.ConfigError, match="sizes"):
+    fastmri.load("train", tmp_path, **options | {"num_train": 5})
+  config = images.read(images.FOLDER / "fastmri/coinpp.py").get_config()
+  run = signals.Run(config.to_dict(), tmp_path, lambda split: train)
+  # Fails if the model file does not say what becomes 0 and 1.
+  assert run._spec.value_range == (low, high)
+
+
+VOXELS = {
+  "side": 6,
+  "threshold": 0.05,
+  "classes": None,
+  "num_variants": 2,
+  "test_share": 0.2,
+  "seed": 0,
+}
+
+
+def test_voxels_of_either_form(folder, tmp_path) -> None:
+  train = shapenet10.load("train", folder / "voxels", **VOXELS)
+  assert len(train) == 8
+  signal = train[0]
+  assert signal.kind == "occupancy" and signal.values.shape == (6, 6, 6, 1)
+  assert signal.values.dtype == np.float32
+  assert set(np.unique(signal.values)) == {0, 1}
+  # Fails if the first signals are all variants of the first shapes.
+  assert sorted(train.indices) == [*range(8)] != train.indices
+  for index in range(5):
+    box = np.zeros((12, 12, 12), bool)
+    box[1 : 4 + index, 2:9, 3:8] = True
+    where = tmp_path / f"0{index % 2}/{index}/model.solid.binvox"
+    test_binvox.write(where, box)
+  parts = [shapenet10.load(s, tmp_path, **VOXELS) for s in ("train", "test")]
+  assert [len(part) for part in parts] == [8, 2]
+  shapes = [{i // 2 for i in part.indices} for part in parts]
+  # Fails if variants of one shape are in both.
+  assert shapes[0] | shapes[1] == {*range(5)} and not shapes[0] & shapes[1]
+  assert parts[1][0].values.shape == (6, 6, 6, 1)
+  some = shapenet10.load("train", tmp_path, **VOXELS | {"classes": ("00",)})
+  assert len(some) == 4
+  with pytest.raises(errors.UnsupportedSignalError, match="09"):
+    shapenet10.load("train", tmp_path, **VOXELS | {"classes": ("09",)})
+  with pytest.raises(build.ConfigError, match="sizes"):
+    shapenet10.load("train", tmp_path, **VOXELS | {"test_share": 1.0})
+
+
+class Same:
+  """A network whose fits are the blocks themselves."""
+
+  def __init__(self, sides):
+    self.spec = type("Spec", (), {"sides": sides})
+
+  def fit(self, blocks, coords):
+    return blocks + np.float32(0.1)
+
+  def values(self, fast, coords):
+    return fast
+
+
+@pytest.mark.parametrize(
+  ("shape", "sides"), [((7,), (3,)), ((4, 5), None), ((5, 4, 3), (2, 3, 3))]
+)
+def test_fits_of_blocks_of_any_number_of_axes(shape, sides) -> None:
+  unit = np.random.default_rng(0).random((*shape, 1)).astype(np.float32)
+  coords = np.zeros((math.prod(sides or shape), len(shape)))
+  found = signal_quality.of_fits(Same(sides), [unit], coords, kind="array")
+  # Fails if blocks come back in another order.
+  assert found == {"psnr": pytest.approx(20, abs=1e-3)}
+
+
+def test_the_papers_numbers_for_volumes_and_voxels() -> None:
+  def config_of(name: str, variant: str) -> Any:
+    return images.read(images.FOLDER / f"{name}.py").get_config(variant)
+
+  scans = config_of("fastmri/coinpp", "32")
+  assert (scans.network.depth, scans.network.width) == (10, 512)
+  assert scans.signal.sides == (16, 16, 16) and scans.network.w0 == 50
+  assert scans.data.pipeline.batch_size == 16
+  assert scans.outer.learning_rate == 3e-6
+  assert scans.evaluate.encoder.num_steps == 10
+  for name in ("functa", "mscn"):
+    shapes = config_of(f"shapenet10/{name}", "1024")
+    assert (shapes.network.depth, shapes.network.w0) == (20, 30)
+    assert config_of(f"shapenet10/{name}", "512").network.depth == 15
+    assert shapes.inner.clip == (0, 1) and shapes.inner.num_steps == 3
+  assert shapes.gates.penalty.weight == 3 and shapes.data.source.side == 64
+  speech = config_of("librispeech/ecop", "learnit-3")
+  assert speech.signal.sides == (48000,) and speech.signal.low == -50
+  assert speech.outer.learning_rate == 3e-6 and speech.inner.num_steps == 4
+  fields = config_of("era5/ecop", "ecop")
+  assert (fields.network.w0, fields.network.width) == (50, 256)
+  # Fails if gamma is that of images: 4 / 0.5 steps.
+  assert fields.inner.num_steps == 8 and fields.select.ratio == 0.5

@@ -1,0 +1,1 @@
+"""fastMRI's brain scans and other volumes, and their configs."""

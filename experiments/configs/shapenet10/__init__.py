@@ -1,0 +1,1 @@
+"""Occupancy grids of ShapeNet's shapes, and their configs."""

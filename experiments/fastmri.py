@@ -1,0 +1,104 @@
+"""Volumes: fastMRI's scans, or a folder of NIfTI and NumPy files."""
+
+import functools
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from experiments import build, launch, signals
+from inrjax import data
+from inrjax.codec import errors
+
+
+def load(
+  split: str,
+  data_dir: pathlib.Path | None,
+  *,
+  num_train: int,
+  num_test: int,
+  seed: int,
+  test_files: tuple[str, ...],
+  percentile: float | None,
+  box: tuple[int, int, int] | None,
+) -> signals.SignalSource:
+  """Volumes of a split; those for testing are for validation too.
+
+  Args:
+    split: "train", "validation" or "test".
+    data_dir: fastMRI's folder of .h5 files, or a folder of .nii, .nii.gz, .npy
+      and .npz volumes.
+    num_train: of fastMRI's scans so many are for training.
+    num_test: so many others are for testing.
+    seed: of that division.
+    test_files: names of the volumes for testing in any other folder; the rest
+      is for training.
+    percentile: values are clipped to the range from the smallest of the
+      training volumes to the one that this share lies at or below, in percent,
+      which becomes the model's range where its config has none; None keeps each
+      volume's own.
+    box: what is tested of a volume is its middle, of so many voxels; None tests
+      all of it.
+  """
+  if data_dir is None:
+    raise SystemExit("--data_dir: name the folder of volumes.")
+  source, train, test = _divided(
+    data_dir, num_train, num_test, seed, tuple(test_files)
+  )
+  is_train = split == "train"
+  return signals.Volumes(
+    source,
+    train if is_train else test,
+    value_range=_value_range(source, train, percentile),
+    box=None if is_train else box,
+  )
+
+
+@functools.cache
+def _divided(
+  folder: pathlib.Path,
+  num_train: int,
+  num_test: int,
+  seed: int,
+  test_files: tuple[str, ...],
+) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
+  """The volumes below a folder, and which are for training and testing."""
+  with signals.reading():
+    if any(folder.rglob("*.h5")):
+      scans = data.FastMRIFolder(folder)
+      with build.of_config():
+        train, test = data.divide(
+          range(len(scans)), (num_train, num_test), seed=seed
+        )
+      return scans, _numbers(train), _numbers(test)
+    volumes = data.VolumeFolder(folder)
+  names = [path.name for path in volumes.paths]
+  missing = sorted(set(test_files) - set(names))
+  if missing or not test_files or len(test_files) == len(names):
+    raise errors.UnsupportedSignalError(
+      f"data.source.test_files is {list(test_files)}, and {folder} has "
+      f"{names}: name some of them, and leave some for training."
+    )
+  return (
+    volumes,
+    tuple(i for i, name in enumerate(names) if name not in test_files),
+    tuple(names.index(name) for name in test_files),
+  )
+
+
+@functools.cache
+def _value_range(
+  source: Any, indices: Sequence[int], percentile: float | None
+) -> tuple[float, float] | None:
+  """The range of volumes, from two readings of all of them."""
+  if percentile is None:
+    return None
+  with signals.reading():
+    return data.value_range(data.Part(source, indices), percentile=percentile)
+
+
+def _numbers(part: data.Part) -> tuple[int, ...]:
+  return tuple(int(part[i]) for i in range(len(part)))
+
+
+if __name__ == "__main__":
+  launch.main(load, signals.Run)
