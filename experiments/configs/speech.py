@@ -13,7 +13,7 @@ NUM_STEPS = {
   "256-200": 890000,
 }
 # Values stored per patch, on two cores.
-SMALL = ("8", "16", "32")
+SMALL = ("16", "32", "64")
 
 
 def num_values(variant: str) -> int:

@@ -3,7 +3,7 @@
 from experiments import sweeps
 
 METHODS = ("coinpp", "functa", "mscn")
-NUM_MODULATIONS = (8, 16, 32)
+NUM_MODULATIONS = (16, 64)
 SEEDS = (0, 1)
 
 
