@@ -4,6 +4,8 @@ import inspect
 import json
 import math
 import pathlib
+import sys
+import types
 from typing import Any
 
 import jax
@@ -247,7 +249,7 @@ def test_fields_are_found_in_either_form(folder) -> None:
 
 
 def test_sounds_are_split(folder) -> None:
-  options = {"seconds": 0.05, "rate": 16000, "held_out": 1}
+  options = {"seconds": 0.05, "rate": 16000, "held_out": 1, "tfds": None}
   found = {
     split: librispeech.load(split, folder / "speech", **options)
     for split in ("train", "validation", "test")
@@ -265,6 +267,27 @@ def test_sounds_are_split(folder) -> None:
     pytest.raises(errors.UnsupportedSignalError),
   ):
     other[0]
+
+
+def test_sounds_of_tfds(monkeypatch) -> None:
+  # Fails if a folder is asked for, or TFDS is given LibriSpeech's own names.
+  asked = []
+
+  def data_source(name, *, split, data_dir):
+    asked.append((name, split))
+    return [{"speech": np.arange(100)}] * 3
+
+  module = types.ModuleType("tensorflow_datasets")
+  module.data_source = data_source
+  monkeypatch.setitem(sys.modules, "tensorflow_datasets", module)
+  options = {"seconds": 0.005, "rate": 16000, "held_out": 1}
+  for split in ("train", "validation", "test"):
+    found = librispeech.load(split, None, **options, tfds="librispeech")
+    assert found[0].values.shape == (80, 1)
+  splits = [split for _, split in asked]
+  assert splits == ["train_clean100", "train_clean100", "test_clean"]
+  with pytest.raises(SystemExit, match="data_dir"):
+    librispeech.load("test", None, **options, tfds=None)
 
 
 def test_weights_are_fitted(folder, tmp_path) -> None:
