@@ -33,6 +33,8 @@ def of_temperature(
     variable="t2m",
     stride=stride,  # Of 721 x 1440 points, where --data_dir is netCDF.
     held_out=2420,  # The last fields of a netCDF file, for testing.
+    # Rows and columns of one grid for several files; None: as they are.
+    regrid=config_dict.placeholder(tuple),
   )
   config.data.pipeline.batch_size = batch_size
   config.train.num_steps = num_steps

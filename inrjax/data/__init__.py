@@ -84,6 +84,7 @@ from inrjax.data.posed_views import (
   with_rays,
 )
 from inrjax.data.random_crops import RandomResizedCrop
+from inrjax.data.regridded import RegriddedFields
 from inrjax.data.rendered_text import RenderedText
 from inrjax.data.segmentation import (
   Pair,
@@ -179,6 +180,7 @@ __all__ = [
   "PoseError",
   "RandomBlocks",
   "RandomResizedCrop",
+  "RegriddedFields",
   "RenderedText",
   "SRNScenes",
   "ScaledVolumes",

@@ -236,7 +236,7 @@ def test_configs_train_evaluate_and_export(
 
 
 def test_fields_are_found_in_either_form(folder) -> None:
-  options = {"variable": "TREFHT", "stride": 1, "held_out": 2}
+  options = {"variable": "TREFHT", "stride": 1, "held_out": 2, "regrid": None}
   assert len(era5.load("train", folder / "a.nc", **options)) == 7
   test = era5.load("test", folder / "a.nc", **options)
   assert len(test) == 2 and test[0].unit == "K"
@@ -246,6 +246,31 @@ def test_fields_are_found_in_either_form(folder) -> None:
   wrong = options | {"variable": "t2m"}
   with pytest.raises(errors.UnsupportedSignalError, match="TREFHT"):
     era5.load("train", folder / "a.nc", **wrong)
+
+
+def test_fields_of_several_files_lie_on_one_grid(folder, tmp_path) -> None:
+  options = {"variable": "tas,TREFHT", "stride": 1, "held_out": 2}
+  first = xarray.open_dataset(folder / "a.nc")
+  first.to_netcdf(tmp_path / "a.nc")
+  other = first.rename(TREFHT="tas").isel(lat=slice(None, None, -1)) - 1
+  other.tas.attrs["units"] = "K"
+  other.to_netcdf(tmp_path / "b.nc")
+  with pytest.raises(errors.UnsupportedSignalError, match="2 files.*regrid"):
+    era5.load("train", tmp_path, **options, regrid=None)
+  found = {
+    split: era5.load(split, tmp_path, **options, regrid=(7, 16))
+    for split in ("train", "test")
+  }
+  # Fails if what is held out is only of the last file.
+  assert [len(source) for source in found.values()] == [14, 4]
+  fields = [found["test"][i] for i in (1, 3)]
+  assert fields[0].values.shape == (7, 16, 1) and fields[0].unit == "K"
+  # Fails if rows are taken in the order of the files.
+  np.testing.assert_allclose(fields[0].values - fields[1].values, 1, atol=1e-3)
+  other.tas.attrs["units"] = "degC"
+  other.to_netcdf(tmp_path / "c.nc")
+  with pytest.raises(errors.UnsupportedSignalError, match="degC"):
+    era5.load("train", tmp_path, **options, regrid=(7, 16))
 
 
 def test_sounds_are_split(folder) -> None:
