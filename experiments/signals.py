@@ -1,9 +1,9 @@
 """Training, evaluation and export for signals that are no images.
 
 The same methods and the same training loop as for images; signals are whole
-fields on the sphere, or blocks of sound, of volumes and of voxels. Evaluation
-compresses the test signals with the codec that `--mode=export` writes: rates
-are those of files.
+fields on the sphere, or blocks of sound, of volumes, of voxels and of clips.
+Evaluation compresses the test signals with the codec that `--mode=export`
+writes: rates are those of files.
 
 Methods that adapt all weights of a network (ECoP) are trained and evaluated by
 what their fits reach; there is no codec of what they fit, as there is of images
@@ -12,6 +12,7 @@ what their fits reach; there is no codec of what they fit, as there is of images
 
 import contextlib
 import dataclasses
+import fractions
 import functools
 import math
 import pathlib
@@ -184,6 +185,30 @@ class Voxels:
     return kinds.Signal("occupancy", values, {})
 
 
+@dataclasses.dataclass(frozen=True)
+class Clips:
+  """Clips as signals.
+
+  Attributes:
+    clips: gives `[T, H, W, 3]` uint8 for an index.
+    rate: frames a second, which a file of a clip plays; None is unknown.
+  """
+
+  clips: Any
+  rate: fractions.Fraction | None = None
+
+  def __len__(self) -> int:
+    return len(self.clips)
+
+  def __getitem__(self, index: int) -> kinds.Signal:
+    """The clip at an index, with the metadata that a file would have."""
+    with reading():
+      values = self.clips[index]
+    rate = self.rate
+    metadata = {} if rate is None else {"rate": [*rate.as_integer_ratio()]}
+    return kinds.Signal("video", values, metadata)
+
+
 @contextlib.contextmanager
 def reading() -> Iterator[None]:
   """What a source refuses ends a launcher in one line."""
@@ -193,6 +218,7 @@ def reading() -> Iterator[None]:
     data.AudioError,
     data.FieldError,
     data.GlobeError,
+    data.VideoError,
     data.VolumeError,
     data.VoxelError,
   ) as error:

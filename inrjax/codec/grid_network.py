@@ -13,8 +13,9 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
+import optax
 
-from inrjax.adapt import loop
+from inrjax.adapt import links, loop
 from inrjax.codec import grid_spec
 from inrjax.coords import select, sphere
 from inrjax.meta import method as method_lib
@@ -23,6 +24,8 @@ from inrjax.types import Array, Context, PyTree
 
 # Blocks of one compiled call: the least of these that holds all, or the last.
 _CHUNKS = (1, 8, 64)
+# How often the rates of a fit that gets worse are halved.
+_MAX_HALVINGS = 5
 # Points of the blocks that are worked on at a time, and of one block.
 _POINTS = 8192
 _MAX_TASK_TILE = 8
@@ -72,6 +75,10 @@ class GridNetwork:
   ) -> np.ndarray:
     """Fast parameters of blocks.
 
+    The learned rates are those of the training signals' points. Where a block
+    has points so few, or lying so differently, that its error does not fall, it
+    is fitted again at half the rates in twice the steps, and so on.
+
     Args:
       blocks: `[n, N, C]` float32 near [0, 1].
       coords: `[N, D]`.
@@ -83,14 +90,21 @@ class GridNetwork:
       `[n, L]` float32.
     """
     points = jnp.asarray(coords)
-    if present is None:
-      fit = self._fit(extra_steps, False, len(coords))
-      return _in_chunks(lambda b: fit(points, b), blocks)
-    masks = np.broadcast_to(present[..., np.newaxis], blocks.shape).astype(
-      np.float32
-    )
-    fit = self._fit(extra_steps, True, len(coords))
-    return _in_chunks(lambda b, m: fit(points, b, m), blocks, masks)
+    signals = [blocks]
+    if present is not None:
+      masks = np.broadcast_to(present[..., np.newaxis], blocks.shape)
+      signals.append(masks.astype(np.float32))
+    found = np.zeros((len(blocks), self.num_stored), np.float32)
+    left = np.arange(len(blocks))
+    for halvings in range(1 + _MAX_HALVINGS):
+      fit = self._fit(extra_steps, halvings, present is not None, len(coords))
+      rows = _in_chunks(lambda *s, f=fit: f(points, *s), *signals)
+      fast, fell = rows[:, :-1], rows[:, -1] > 0
+      found[left] = fast
+      if fell.all():
+        break
+      left, signals = left[~fell], [s[~fell] for s in signals]
+    return found
 
   def values(self, fast: np.ndarray, coords: np.ndarray) -> np.ndarray:
     """`[n, N, C]` values of blocks with fast parameters `[n, L]`."""
@@ -132,11 +146,16 @@ class GridNetwork:
 
   @functools.cache  # noqa: B019 a codec lives as long as its process needs it
   def _fit(
-    self, extra_steps: int, masked: bool, num_points: int
+    self, extra_steps: int, halvings: int, masked: bool, num_points: int
   ) -> Callable[..., Any]:
+    """Blocks `[n, N, C]`, and masks, to `[n, L + 1]`: did the error fall?"""
+    link = self._method.link
+    if halvings:
+      link = optax.chain(link, links.scale(0.5**halvings))
     method = dataclasses.replace(
       self._method,
-      num_steps=self._method.num_steps + extra_steps,
+      link=link,
+      num_steps=(self._method.num_steps + extra_steps) * 2**halvings,
       select=_present_only(self._method) if masked else self._method.select,
       point_tile=_POINTS if num_points > 2 * _POINTS else None,
     )
@@ -148,7 +167,10 @@ class GridNetwork:
           context = sphere.MaskedContext(coords, values, mask[0])
         # No selection of points is random in this codec.
         adapted = method.adapt(jax.random.key(0), self.outer, {}, context)
-        return jax.flatten_util.ravel_pytree(adapted.fast)[0][self._kept]
+        fast = jax.flatten_util.ravel_pytree(adapted.fast)[0][self._kept]
+        # Of no step, and of a signal met exactly, the error stays what it was.
+        fell = adapted.losses[-1] <= adapted.losses[0]
+        return jnp.append(fast, fell)
 
       task_tile = _task_tile(num_points)
       return loop.over_signals(one, task_tile=task_tile)(*signals)

@@ -175,7 +175,7 @@ def test_a_constant_field_and_one_time_step(globe):
 def test_missing_values_are_in_no_loss(globe):
   # Fails if what stands where values are missing has any effect on the fit.
   spec = dataclasses.replace(
-    globe.spec, num_steps=1, rates=recipes.InnerRates(0.5, 0.5)
+    globe.spec, num_steps=1, rates=recipes.InnerRates(0.1, 0.1)
   )
   network = grid_network.GridNetwork(spec, globe._network.outer)
   plan = globe.plan(
@@ -199,9 +199,47 @@ def test_missing_values_are_in_no_loss(globe):
     outputs = method.apply(shared, fast, context.coords)
     return ((outputs - context.values) ** 2).mean()
 
-  step = jax.tree.map(lambda g: -0.5 * g, jax.grad(loss)(start))
+  step = jax.tree.map(lambda g: -0.1 * g, jax.grad(loss)(start))
   flat = np.concatenate([np.ravel(x) for x in jax.tree.leaves(step)])
   np.testing.assert_allclose(first[0], flat, atol=1e-5)
+
+
+def test_fits_that_get_worse_take_smaller_steps(globe):
+  # Fails if a block keeps a fit that is worse than none, or one whose error
+  # falls loses the rates that were learned.
+  plan = globe.plan(
+    globe.check_signal(tiny.temperatures(1)), tiny.field_metadata(7, 8)
+  )
+  rng = np.random.default_rng(0)
+  # Of different sizes of noise about different means.
+  level = np.arange(8, dtype=np.float32)[:, np.newaxis, np.newaxis] / 7
+  noise = rng.uniform(-0.5, 0.5, (8, 56, 1)).astype(np.float32)
+  blocks = level + level**2 * noise
+
+  def network(halvings):
+    rate = 0.25 / 2**halvings
+    spec = dataclasses.replace(
+      globe.spec,
+      num_steps=2**halvings,
+      rates=recipes.InnerRates(rate, rate),
+    )
+    return grid_network.GridNetwork(spec, globe._network.outer)
+
+  def errors_of(fast):
+    values = globe._network.values(fast, plan.coords)
+    return ((values - blocks) ** 2).mean((1, 2))
+
+  before = errors_of(np.zeros((8, globe._network.num_stored), np.float32))
+  found = network(0).fit(blocks, plan.coords)
+  assert (errors_of(found) <= before).all()
+  fits = [network(k)._fit(0, 0, False, 56) for k in range(2)]
+  rows = [np.asarray(fit(plan.coords, blocks)) for fit in fits]
+  falls = np.stack([row[:, -1] > 0 for row in rows])
+  assert 0 < falls[0].sum() < 8, falls
+  for index, chosen in enumerate(falls.argmax(axis=0)):
+    np.testing.assert_allclose(
+      found[index], rows[chosen][index, :-1], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_fields_lie_where_their_file_says(globe):

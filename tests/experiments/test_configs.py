@@ -41,6 +41,7 @@ OTHERS = (
   *CLASSIFIERS,
   "clic",
   "xiph",
+  "ucf101",
   "era5",
   "librispeech",
   "fastmri",

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 import xarray
+from PIL import Image
 
 from experiments import (
   build,
@@ -24,9 +25,10 @@ from experiments import (
   shapenet10,
   signal_quality,
   signals,
+  ucf101,
 )
 from inrjax import data
-from inrjax.codec import errors, grid_fit, loading
+from inrjax.codec import errors, files_video, grid_fit, loading
 from tests.data import test_binvox
 from tests.experiments import test_configs as images
 
@@ -35,6 +37,7 @@ LAUNCHERS = {
   "librispeech": librispeech,
   "fastmri": fastmri,
   "shapenet10": shapenet10,
+  "ucf101": ucf101,
 }
 FILES = sorted(
   path
@@ -48,15 +51,21 @@ TRAINED = (
   "era5/mscn_cpu",
   "librispeech/coinpp_cpu",
   "shapenet10/coinpp_cpu",
+  "ucf101/basis_cpu",
 )
-PLACES = {"era5": "a.nc", "librispeech": "speech", "shapenet10": "voxels"}
+PLACES = {
+  "era5": "a.nc",
+  "librispeech": "speech",
+  "shapenet10": "voxels",
+  "ucf101": "clips",
+}
 # Of a config of their kind: settings that come from elsewhere.
 _APART = ("data.source.", "signal.", "gates.penalty.", "start.")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> pathlib.Path:
-  """Fields, sounds, volumes and voxels in files of their real formats."""
+  """Fields, sounds, volumes, voxels and clips in their real formats."""
   root = tmp_path_factory.mktemp("data")
   rng = np.random.default_rng(0)
   latitudes, longitudes = np.linspace(90, -90, 7), np.arange(8) * 45.0
@@ -89,7 +98,18 @@ def folder(tmp_path_factory) -> pathlib.Path:
   for part in ("train", "test"):
     boxes = {f"{i}": np.ones((2 + i, 3, 4), np.uint8) for i in range(4)}
     np.savez(root / "voxels" / f"{part}.npz", **boxes)
+  for index, name in enumerate(("a", "b", "test")):
+    write_clip(root / "clips" / name, 40 * (index + 1))
   return root
+
+
+def write_clip(path: pathlib.Path, level: int, num_frames: int = 5) -> None:
+  """A folder of frames, of values from a level on."""
+  path.mkdir(parents=True)
+  rng = np.random.default_rng(level)
+  for index in range(num_frames):
+    frame = rng.integers(level, level + 30, (6, 8, 3), np.uint8)
+    Image.fromarray(frame).save(path / f"{index}.png")
 
 
 def shrunk(config: Any) -> dict[str, Any]:
@@ -113,12 +133,21 @@ def shrunk(config: Any) -> dict[str, Any]:
     )
     config.evaluate.encoder.num_steps = 1
     config.export.num_signals = 2
+    if "start" in config:
+      config.network.basis_dim = 3
+      config.start.update(num_signals=8, num_steps=2)
   return config.to_dict()
 
 
 def shrink_signals(source: Any, signal: Any) -> None:
   """Signals of tens of values."""
   settings = {
+    "num_frames": {
+      "num_frames": 4,
+      "train_frames": 5,
+      "size": (6, 8),
+      "test_files": ("test",),
+    },
     "stride": {"stride": 1, "held_out": 2},
     "seconds": {"seconds": 0.05, "held_out": 2},
     "box": {"test_files": ("test.nii.gz",), "box": (5, 5, 5)},
@@ -488,6 +517,110 @@ def test_voxels_of_either_form(folder, tmp_path) -> None:
     shapenet10.load("train", tmp_path, **VOXELS | {"test_share": 1.0})
 
 
+CLIPS = {
+  "num_frames": 3,
+  "train_frames": None,
+  "size": (3, 4),
+  "start": 0,
+  "stride": 1,
+  "rate": 30.0,
+  "test_files": ("test",),
+  "division": 1,
+  "seed": 0,
+}
+
+
+def levels(source: signals.SignalSource) -> list[int]:
+  """Of the clips that `write_clip` wrote."""
+  found = [source[i].values.min() for i in range(len(source))]
+  return [int(value) // 40 * 40 for value in found]
+
+
+def test_clips_are_split_by_name(folder) -> None:
+  root = folder / "clips"
+  longer = CLIPS | {"train_frames": 5, "stride": 1}
+  train = ucf101.load("train", root, **longer)
+  assert levels(train) == [40, 80]
+  # Fails if clips for training are cut like those for testing.
+  assert train[0].values.shape == (5, 3, 4, 3)
+  test = ucf101.load("validation", root, **longer)
+  assert levels(test) == [120]
+  signal = test[0]
+  assert signal.kind == "video" and signal.values.dtype == np.uint8
+  assert signal.values.shape == (3, 3, 4, 3)
+  for names in ((), ("c",), ("a", "b", "test")):
+    with pytest.raises(errors.UnsupportedSignalError, match="test_files"):
+      ucf101.load("train", root, **CLIPS | {"test_files": names})
+  with pytest.raises(errors.UnsupportedSignalError, match="nowhere"):
+    ucf101.load("train", folder / "nowhere", **CLIPS)
+  with pytest.raises(SystemExit, match="--data_dir"):
+    ucf101.load("train", None, **CLIPS)
+  for wrong in ({"train_frames": 2}, {"stride": 0}, {"size": (0, 4)}):
+    with pytest.raises(build.ConfigError):
+      ucf101.load("train", root, **CLIPS | wrong)
+
+
+def test_clips_keep_their_rate(folder, tmp_path) -> None:
+  known = {30.0: [30, 1], 29.97: [2997, 100], 30000 / 1001: [30000, 1001]}
+  for rate, terms in known.items():
+    test = ucf101.load("test", folder / "clips", **CLIPS | {"rate": rate})
+    assert test[0].metadata == {"rate": terms}
+  unknown = ucf101.load("test", folder / "clips", **CLIPS | {"rate": None})
+  assert unknown[0].metadata == {}
+  options = CLIPS | {"rate": 25.0, "stride": 2}
+  signal = ucf101.load("test", folder / "clips", **options)[0]
+  path = tmp_path / "a.gif"
+  path.write_bytes(files_video.write(signal, ".gif"))
+  # Fails if a clip that leaves frames out plays twice as fast.
+  again = files_video.read(path, tools=data)
+  assert again.metadata["rate"] == [25, 2]
+
+
+def test_clips_that_cannot_be_used_are_left_out(tmp_path) -> None:
+  for name, num_frames in (("a", 5), ("b", 2), ("test", 2)):
+    write_clip(tmp_path / name, 40, num_frames)
+  train = ucf101.load("train", tmp_path, **CLIPS)
+  with pytest.warns(data.UnreadableVideoWarning, match="has 2 frames"):
+    assert levels(train) == [40, 40]
+  test = ucf101.load("test", tmp_path, **CLIPS)
+  # Fails if what a source refuses is a traceback.
+  with (
+    pytest.warns(data.UnreadableVideoWarning),
+    pytest.raises(errors.UnsupportedSignalError, match="readable"),
+  ):
+    test[0]
+
+
+def test_clips_are_split_by_lists_and_folders(tmp_path) -> None:
+  lists = tmp_path / "ucf/ucfTrainTestlist"
+  lists.mkdir(parents=True)
+  names = [f"{c}/v_{c}_g0{g}_c01" for c in ("Up", "Down") for g in range(3)]
+  for index, name in enumerate(names):
+    write_clip(tmp_path / "ucf/UCF-101" / name, 40 * index)
+  train = [f"{name}.avi {i // 3}" for i, name in enumerate(names) if i % 3]
+  (lists / "trainlist01.txt").write_text("\n".join(train) + "\n")
+  test = [f"{name}.avi" for name in (*names[::3], "Up/v_Up_g09_c01")]
+  (lists / "testlist01.txt").write_text("\r\n".join(test))
+  options = CLIPS | {"test_files": ()}
+  found = ucf101.load("train", tmp_path / "ucf", **options)
+  # Fails if the first clips are all of one class.
+  assert sorted(levels(found)) == [40, 80, 160, 200] != levels(found)
+  with pytest.warns(data.UnreadableVideoWarning, match="1 of the 3"):
+    found = ucf101.load("test", tmp_path / "ucf", **options)
+  assert sorted(levels(found)) == [0, 120]
+  # Fails if another division's list is taken.
+  with pytest.raises(errors.UnsupportedSignalError, match="test_files"):
+    ucf101.load("test", tmp_path / "ucf", **options | {"division": 2})
+  (lists / "testlist03.txt").write_text("Up/other.avi\n")
+  with pytest.raises(errors.UnsupportedSignalError, match="None of the 1"):
+    ucf101.load("test", tmp_path / "ucf", **options | {"division": 3})
+  write_clip(tmp_path / "kinetics/val/x/1", 80)
+  found = ucf101.load("test", tmp_path / "kinetics", **options)
+  assert levels(found) == [80]
+  with pytest.raises(errors.UnsupportedSignalError, match="train"):
+    ucf101.load("train", tmp_path / "kinetics", **options)
+
+
 class Same:
   """A network whose fits are the blocks themselves."""
 
@@ -535,3 +668,22 @@ def test_the_papers_numbers_for_volumes_and_voxels() -> None:
   assert (fields.network.w0, fields.network.width) == (50, 256)
   # Fails if gamma is that of images: 4 / 0.5 steps.
   assert fields.inner.num_steps == 8 and fields.select.ratio == 0.5
+
+
+def test_the_papers_numbers_for_clips() -> None:
+  config_of = images.read(images.FOLDER / "ucf101/ecop.py").get_config
+  small, large = (config_of(f"ecop-{s}") for s in ("128x128x16", "256x256x32"))
+  assert (small.network.depth, small.network.width) == (6, 256)
+  assert (small.network.w0, small.outer.learning_rate) == (30, 1e-5)
+  assert small.train.num_steps == 100_000 and small.select.ratio == 0.25
+  assert small.objective.weight == 100 and small.objective.num_steps == 5
+  assert small.signal.sides == (16, 128, 128)
+  # Fails if K is that of other signals, or tested with that of training.
+  assert small.inner.num_steps == 8 and small.evaluate.fit.num_steps == 16
+  learnit = config_of("learnit-128x128x16")
+  assert learnit.inner.num_steps == 2 and learnit.evaluate.fit.num_steps == 16
+  assert large.inner.num_steps == 4 and large.signal.sides == (32, 256, 256)
+  assert large.data.source.size == (256, 256)
+  # Fails if scores are of all points at once.
+  assert large.select.tile == large.inner.point_tile == 2**16
+  assert config_of("random_init-128x128x16").train.num_steps == 0
