@@ -51,7 +51,7 @@ TRAINED = (
   "era5/mscn_cpu",
   "librispeech/coinpp_cpu",
   "shapenet10/coinpp_cpu",
-  "ucf101/basis_cpu",
+  "ucf101/functa_cpu",
 )
 PLACES = {
   "era5": "a.nc",
@@ -98,7 +98,7 @@ def folder(tmp_path_factory) -> pathlib.Path:
   for part in ("train", "test"):
     boxes = {f"{i}": np.ones((2 + i, 3, 4), np.uint8) for i in range(4)}
     np.savez(root / "voxels" / f"{part}.npz", **boxes)
-  for index, name in enumerate(("a", "b", "test")):
+  for index, name in enumerate(("a", "b", "c")):
     write_clip(root / "clips" / name, 40 * (index + 1))
   return root
 
@@ -133,9 +133,6 @@ def shrunk(config: Any) -> dict[str, Any]:
     )
     config.evaluate.encoder.num_steps = 1
     config.export.num_signals = 2
-    if "start" in config:
-      config.network.basis_dim = 3
-      config.start.update(num_signals=8, num_steps=2)
   return config.to_dict()
 
 
@@ -146,7 +143,7 @@ def shrink_signals(source: Any, signal: Any) -> None:
       "num_frames": 4,
       "train_frames": 5,
       "size": (6, 8),
-      "test_files": ("test",),
+      "test_files": ("b", "c"),
     },
     "stride": {"stride": 1, "held_out": 2},
     "seconds": {"seconds": 0.05, "held_out": 2},
@@ -524,7 +521,7 @@ CLIPS = {
   "start": 0,
   "stride": 1,
   "rate": 30.0,
-  "test_files": ("test",),
+  "test_files": ("c",),
   "division": 1,
   "seed": 0,
 }
@@ -548,7 +545,7 @@ def test_clips_are_split_by_name(folder) -> None:
   signal = test[0]
   assert signal.kind == "video" and signal.values.dtype == np.uint8
   assert signal.values.shape == (3, 3, 4, 3)
-  for names in ((), ("c",), ("a", "b", "test")):
+  for names in ((), ("d",), ("a", "b", "c")):
     with pytest.raises(errors.UnsupportedSignalError, match="test_files"):
       ucf101.load("train", root, **CLIPS | {"test_files": names})
   with pytest.raises(errors.UnsupportedSignalError, match="nowhere"):
@@ -558,6 +555,29 @@ def test_clips_are_split_by_name(folder) -> None:
   for wrong in ({"train_frames": 2}, {"stride": 0}, {"size": (0, 4)}):
     with pytest.raises(build.ConfigError):
       ucf101.load("train", root, **CLIPS | wrong)
+
+
+def test_blocks_of_clips_are_drawn(folder) -> None:
+  path = images.FOLDER / "ucf101/basis_cpu.py"
+  values = shrunk(images.read(path).get_config())
+  values["network"]["basis_dim"] = 3
+  values["start"] = {"num_signals": 7, "num_steps": 1}
+  source = values["data"]["source"]
+
+  def load(split: str) -> signals.SignalSource:
+    return ucf101.load(split, folder / "clips", **source)
+
+  run = signals.Run(values, folder, load)
+  batch = next(run._batches())
+  assert batch.shape == (4, 3, 3, 3, 3)
+  # Fails if frames are brought to [0, 1] by the range of each clip.
+  assert batch.min() >= 40 / 255 and batch.max() < 70 / 255
+  assert run._start().shape == (7, 27, 3)
+  state = run._problem.state
+  loss, _ = jax.eval_shape(
+    run._problem.objective, state.key, state.params, state.carry, batch
+  )
+  assert loss.shape == ()
 
 
 def test_clips_keep_their_rate(folder, tmp_path) -> None:
@@ -577,7 +597,7 @@ def test_clips_keep_their_rate(folder, tmp_path) -> None:
 
 
 def test_clips_that_cannot_be_used_are_left_out(tmp_path) -> None:
-  for name, num_frames in (("a", 5), ("b", 2), ("test", 2)):
+  for name, num_frames in (("a", 5), ("b", 2), ("c", 2)):
     write_clip(tmp_path / name, 40, num_frames)
   train = ucf101.load("train", tmp_path, **CLIPS)
   with pytest.warns(data.UnreadableVideoWarning, match="has 2 frames"):

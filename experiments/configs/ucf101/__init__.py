@@ -1,0 +1,1 @@
+"""UCF-101 and other clips, and their configs."""
