@@ -7,9 +7,9 @@ evaluate  compresses, decodes and measures every signal, codec by codec
       --workdir=DIR --mode=evaluate --data_dir=DATA
 
 Each codec has a file CODEC.json in the working folder, with records like those
-of `signals.measured`: rates are of files. What is there and was asked for in
-the same way is kept, so that a run that was stopped goes on. A codec that is
-not installed is left out, with a line that says how to install it.
+of `signal_quality.of_files`: rates are of files. What is there and was asked
+for in the same way is kept, so that a run that was stopped goes on. A codec
+that is not installed is left out, with a line that says how to install it.
 """
 
 import dataclasses
@@ -61,6 +61,12 @@ def _maps(
   return of
 
 
+def _mosaics(
+  make: Callable[[build.Section], Codec],
+) -> Callable[[build.Section], Codec]:
+  return lambda signal: field_codecs.mosaic(make(signal))
+
+
 def _sounds(
   make: Callable[[int], evaluate.AudioCodec],
 ) -> Callable[[build.Section], Codec]:
@@ -75,6 +81,9 @@ CODECS: dict[str, Callable[[build.Section], Codec]] = {
   "jpeg": _maps("JPEG", evaluate.jpeg),
   "jpeg2000": _maps("JPEG 2000", evaluate.jpeg2000),
   "hevc": _maps("HEVC intra", evaluate.hevc),
+  "jpeg_mosaic": _mosaics(_maps("JPEG", evaluate.jpeg)),
+  "jpeg2000_mosaic": _mosaics(_maps("JPEG 2000", evaluate.jpeg2000)),
+  "hevc_mosaic": _mosaics(_maps("HEVC intra", evaluate.hevc)),
   "zfp": lambda _: field_codecs.zfp_accuracy(),
   "zfp_shares": lambda signal: field_codecs.of_shares(
     field_codecs.zfp_accuracy(), signal["value_range"]
@@ -210,7 +219,7 @@ def measured(
     rate: samples a second of sound.
 
   Returns:
-    As `signals.measured`. `payload_bpp` leaves container headers out, as
+    As `signal_quality.of_files`. `payload_bpp` leaves container headers out, as
     `evaluate.overhead` defines them; `psnr` is None where all is lossless.
     With a rate also `kbps`, with scores also these.
   """

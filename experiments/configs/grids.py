@@ -138,7 +138,7 @@ def shrink(config: config_dict.ConfigDict, variant: str) -> None:
     config.outer.update(
       learning_rate=3e-4, schedule="cosine", clip_norm=1.0, task_tile=4
     )
-    config.evaluate.update(num_signals=10, num_validation_signals=4)
+    config.evaluate.num_validation_signals = 4
     config.export.num_signals = 50
     if "gates" in config:
       control(config)

@@ -3,7 +3,7 @@
 from experiments import sweeps
 
 METHODS = ("coinpp", "functa", "mscn")
-NUM_MODULATIONS = (8, 32)
+NUM_MODULATIONS = (32, 8)
 SEEDS = (0, 1)
 
 

@@ -3,7 +3,7 @@
 from experiments import sweeps
 
 METHODS = ("coinpp", "functa", "mscn")
-NUM_MODULATIONS = (16, 64)
+NUM_MODULATIONS = (64, 16)
 SEEDS = (0, 1)
 
 

@@ -33,6 +33,7 @@ from inrjax.evaluate.classical import (
   webp,
 )
 from inrjax.evaluate.field_codecs import (
+  mosaic,
   of_shares,
   slicewise,
   sz3,
@@ -181,6 +182,7 @@ __all__ = [
   "side_by_side",
   "signal_curve",
   "signal_to_noise",
+  "mosaic",
   "slicewise",
   "sound_views",
   "split_isobmff",

@@ -96,6 +96,31 @@ def slicewise(
   )
 
 
+def mosaic(codec: SignalCodec[Array]) -> SignalCodec[Array]:
+  """Codes maps below one another as one map, in one file.
+
+  Of many small maps, as of a series in time, a container for each can take more
+  than what is in them.
+
+  Args:
+    codec: of maps, such as `slicewise` makes.
+
+  Returns:
+    The codec, of arrays `[..., H, W, C]`.
+  """
+
+  def stacked(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (math.prod(shape[:-2]), *shape[-2:])
+
+  def encode(signal: Array, setting: float) -> Files:
+    return codec.encode(signal.reshape(stacked(signal.shape)), setting)
+
+  def decode(files: Files, shape: tuple[int, ...]) -> Array:
+    return codec.decode(files, stacked(shape)).reshape(shape)
+
+  return dataclasses.replace(codec, encode=encode, decode=decode)
+
+
 def zfp_accuracy(
   value_range: tuple[float, float] = (0.0, 1.0),
 ) -> SignalCodec[Array]:

@@ -163,6 +163,18 @@ def test_shares_are_of_the_range():
   assert own.encode(FIELD, 0.01) == plain.encode(FIELD, 0.01 * extent)
 
 
+def test_a_mosaic_is_one_file_of_all_maps():
+  # Fails if maps are interleaved, or each has a container of its own.
+  apart = field_codecs.slicewise(classical.jpeg(), RANGE)
+  together = field_codecs.mosaic(apart)
+  series = np.stack([FIELD, FIELD[::-1], FIELD * 0.5 + 130])
+  (file,) = together.encode(series, 90)
+  assert len(apart.encode(series, 90)) == 3
+  decoded = together.decode((file,), series.shape)
+  assert np.sqrt(np.mean((decoded - series) ** 2)) < 2
+  assert len(file) < sum(map(len, apart.encode(series, 90)))
+
+
 def test_what_cannot_be_coded_is_named():
   codec = field_codecs.slicewise(classical.jpeg(), RANGE)
   holes = FIELD.copy()

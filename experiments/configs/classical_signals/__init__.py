@@ -43,6 +43,16 @@ def of_maps() -> dict[str, config_dict.ConfigDict]:
   }
 
 
+def of_mosaics() -> dict[str, config_dict.ConfigDict]:
+  """Image codecs on all maps of 8 bits below one another."""
+  return {
+    f"{name}_mosaic": codec(
+      f"{name}_mosaic", f"{label} (mosaic)", settings, together=True
+    )
+    for name, (label, settings) in MAPS.items()
+  }
+
+
 def config(
   variant: str,
   codecs: dict[str, config_dict.ConfigDict],

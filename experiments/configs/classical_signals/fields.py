@@ -6,8 +6,9 @@
 
 FIELDS is a netCDF file, or the folder that `experiments.era5` takes. The part
 after the colon is one codec, or all: JPEG, JPEG 2000 and HEVC intra (needs
-pillow-heif) of flat maps, ZFP and SZ3 (need zfpy and pysz) field by field, and
-both of all fields as one array, as climate files are compressed today.
+pillow-heif) of flat maps, and of all maps as one picture; ZFP and SZ3 (need
+zfpy and pysz) field by field, and both of all fields as one array, as climate
+files are compressed today.
 Hardware and time: one CPU core, minutes.
 """
 
@@ -23,6 +24,7 @@ _BOUNDS = (32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.03)
 _RATES = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 _CODECS = {
   **base.of_maps(),
+  **base.of_mosaics(),
   "zfp": base.codec("zfp", "ZFP", _BOUNDS),
   "zfp_rate": base.codec("zfp_rate", "ZFP (fixed rate)", _RATES),
   "sz3": base.codec("sz3", "SZ3", _BOUNDS),
