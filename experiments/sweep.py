@@ -28,6 +28,14 @@ from inrjax import data, evaluate
 from inrjax.evaluate import files
 
 _ENTRY = "entry.json"
+# What rates are, by the column that has them: where all rows have the first, it
+# is taken, and so on.
+_RATES = {
+  "in files": "file_bpp",
+  "in files, without headers and metadata": "payload_bpp",
+  "estimated, not files": "estimated_bpp",
+  "counted, not files": "nominal_bpp",
+}
 
 
 def read_sweep(path: str) -> list[sweeps.Entry]:
@@ -136,24 +144,19 @@ def curves(
     results: by the entries' names.
 
   Returns:
-    Curves of the points that no other point of the method beats. The rate is
-    that of files where all have them, else the entropy estimate, else the
-    count of bits.
+    Curves of the points that no other point of the method beats; the rate is
+    what `rate_kind` says.
   """
-  are_files = in_files(results)
-  note = "files" if are_files else "estimated rates, not files"
+  note = rate_kind(results)
   points = collections.defaultdict(list)
   for (method, setting), group in _by_setting(results).items():
     for same in zip(*(one["quantised"] for one in group), strict=True):
-      rates = [r["file_bpp"] if are_files else _estimate(r) for r in same]
       points[method].append(
         evaluate.RatePoint(
-          bpp=float(np.mean(rates)),
-          psnr=float(np.mean([r["psnr"] for r in same])),
-          psnr_of_mean_mse=float(
-            np.mean([r["psnr_of_mean_mse"] for r in same])
-          ),
-          setting=f"{setting}, {same[0]['num_bits']} bits",
+          bpp=float(np.mean([row[_RATES[note]] for row in same])),
+          psnr=float(np.mean([row["psnr"] for row in same])),
+          psnr_of_mean_mse=_mean(same, "psnr_of_mean_mse"),
+          setting=f"{setting}, {_quantiser(same[0])}",
         )
       )
   found = []
@@ -170,15 +173,26 @@ def curves(
   return found
 
 
-def in_files(results: Mapping[str, Mapping[str, Any]]) -> bool:
-  """Whether all rates are those of files that were written."""
+def rate_kind(results: Mapping[str, Mapping[str, Any]]) -> str:
+  """The first of `_RATES` that all results have: what their rates are."""
   rows = [row for one in results.values() for row in one["quantised"]]
-  return bool(rows) and all("file_bpp" in row for row in rows)
+  return next(
+    (note for note, key in _RATES.items() if all(key in row for row in rows)),
+    [*_RATES][-1],
+  )
 
 
-def _estimate(row: Mapping[str, Any]) -> float:
-  """Bits per pixel, estimated or else counted."""
-  return float(row.get("estimated_bpp", row["nominal_bpp"]))
+def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
+  """The mean of a column, None where it is not measured."""
+  if any(key not in row for row in rows):
+    return None
+  return float(np.mean([row[key] for row in rows]))
+
+
+def _quantiser(row: Mapping[str, Any]) -> str:
+  if "num_bits" in row:
+    return f"{row['num_bits']} bits"
+  return f"quality {row['quality']:g}"
 
 
 def _read(folder: pathlib.Path) -> dict[str, Any]:
@@ -311,12 +325,11 @@ def main(argv: Sequence[str]) -> None:
   with files.replacing(workdir / "table.md") as path:
     path.write_text(text)
   print(evaluate.plain(first), end="")
-  rate_kind = "in files" if in_files(results) else "estimate"
   evaluate.rate_distortion_figure(
     workdir / "curves.png",
     found,
     title=title,
-    rate_label=f"bits per pixel ({rate_kind})",
+    rate_label=f"bits per place ({rate_kind(results)})",
   )
 
 

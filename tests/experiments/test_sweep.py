@@ -113,3 +113,19 @@ def test_dense_runs_without_pictures_are_drawn(tmp_path: pathlib.Path) -> None:
   # Fails if a figure of nothing is asked for.
   assert {p.stem for p in tmp_path.glob("*.png")} == {"parameters", "steps"}
   assert set(tables) == {"Surviving weights"}
+
+
+def test_signals_that_are_no_images_have_curves_too() -> None:
+  # Fails if a curve is drawn at the rates of headers, or only images have one.
+  def result(psnr: float) -> dict:
+    rows = [
+      {"quality": 10.0 * k, "bpp": 9.0, "payload_bpp": k, "psnr": psnr + k}
+      for k in (1, 2)
+    ]
+    return {"quantised": rows}
+
+  results = {"mscn/8/seed0": result(30.0), "mscn/8/seed1": result(32.0)}
+  (curve,) = sweep.curves(results)
+  assert [*curve.bpp] == [1.0, 2.0] and [*curve.psnr] == [32.0, 33.0]
+  assert curve.points[0].setting == "8, quality 10"
+  assert "without headers" in sweep.rate_kind(results)
