@@ -212,7 +212,8 @@ def measured(
 
   Args:
     codec: the codec.
-    arrays: the signals, `[..., C]`.
+    arrays: the signals, `[..., C]`; NaN is missing. It is coded as the mean of
+      the rest, where it lies is free, and no error counts it.
     setting: of the codec.
     how: they are compared.
     together: codes them stacked, as one array with an axis more.
@@ -223,6 +224,7 @@ def measured(
     `evaluate.overhead` defines them; `psnr` is None where all is lossless.
     With a rate also `kbps`, with scores also these.
   """
+  codec = field_codecs.filled(codec)
   if together:
     how = dataclasses.replace(how, parts=list)
     arrays = [np.stack(arrays)]

@@ -1,6 +1,7 @@
 """Temperature on the globe: netCDF files, or Dupont et al.'s folder of .npz."""
 
 import pathlib
+import warnings
 from collections.abc import Sequence
 
 from experiments import launch, signals
@@ -28,7 +29,11 @@ def load(
       of ERA5's 721 x 1440, 4 makes 181 x 360.
     held_out: of each netCDF file the last so many fields are for testing.
     regrid: rows and columns of one grid of the globe that fields are put on;
-      several files need it.
+      several netCDF files need it.
+
+  Of COIN++'s folders each is a split, its fields on the grid they have:
+  variable, stride and held_out are for netCDF, and a warning says that they are
+  not used.
   """
   if data_dir is None:
     raise SystemExit("--data_dir: name the file or folder of fields.")
@@ -36,8 +41,11 @@ def load(
     if (data_dir / "train").is_dir():
       part = {"validation": "val"}.get(split, split)
       globes = data.GlobeFolder(data_dir / part)
-      indices = range(len(globes))
-      return signals.Fields(globes, indices, "t2m", "K")
+      _warn_of_unused(data_dir, variable, stride, held_out)
+      found: data.GlobeFolder | data.RegriddedFields = globes
+      if regrid is not None:
+        found = data.RegriddedFields([globes], regrid)
+      return signals.Fields(found, range(len(found)), "t2m", "K")
     names = variable.split(",")
     files = sorted(data_dir.glob("*.nc")) if data_dir.is_dir() else []
     opened = [_open(path, names, stride) for path in files or [data_dir]]
@@ -55,6 +63,17 @@ def load(
       raise data.FieldError(f"The files of {data_dir} have units {units}.")
     grid = data.RegriddedFields(opened, regrid, indices=parts)
     return signals.Fields(grid, range(len(grid)), first.variable, first.unit)
+
+
+def _warn_of_unused(
+  folder: pathlib.Path, variable: str, stride: int, held_out: int
+) -> None:
+  warnings.warn(
+    f"{folder} has a folder train: all .npz files of each split are taken as "
+    f"they are, and data.source.variable={variable}, stride={stride} and "
+    f"held_out={held_out}, which are for netCDF, are not used.",
+    stacklevel=3,
+  )
 
 
 def _open(

@@ -2,7 +2,6 @@
 
 import functools
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 from experiments import build, launch, signals
@@ -41,15 +40,13 @@ def load(
   """
   if data_dir is None:
     raise SystemExit("--data_dir: name the folder of volumes.")
-  source, train, test = _divided(
-    data_dir, num_train, num_test, seed, tuple(test_files)
-  )
-  is_train = split == "train"
+  train, test = _divided(data_dir, num_train, num_test, seed, tuple(test_files))
+  source = train if split == "train" else test
   return signals.Volumes(
     source,
-    train if is_train else test,
-    value_range=_value_range(source, train, percentile),
-    box=None if is_train else box,
+    range(len(source)),
+    value_range=_value_range(train, percentile),
+    box=None if split == "train" else box,
   )
 
 
@@ -60,8 +57,12 @@ def _divided(
   num_test: int,
   seed: int,
   test_files: tuple[str, ...],
-) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
-  """The volumes below a folder, and which are for training and testing."""
+) -> tuple[Any, Any]:
+  """The volumes below a folder for training, and those for testing.
+
+  Each is a source of its own: where a volume is broken, the next one of the
+  same split stands in for it.
+  """
   with signals.reading():
     if any(folder.rglob("*.h5")):
       scans = data.FastMRIFolder(folder)
@@ -69,7 +70,7 @@ def _divided(
         train, test = data.divide(
           range(len(scans)), (num_train, num_test), seed=seed
         )
-      return scans, _numbers(train), _numbers(test)
+      return scans.part(_numbers(train)), scans.part(_numbers(test))
     volumes = data.VolumeFolder(folder)
   names = [path.name for path in volumes.paths]
   missing = sorted(set(test_files) - set(names))
@@ -79,21 +80,20 @@ def _divided(
       f"{names}: name some of them, and leave some for training."
     )
   return (
-    volumes,
-    tuple(i for i, name in enumerate(names) if name not in test_files),
-    tuple(names.index(name) for name in test_files),
+    volumes.part([i for i, name in enumerate(names) if name not in test_files]),
+    volumes.part([names.index(name) for name in test_files]),
   )
 
 
 @functools.cache
 def _value_range(
-  source: Any, indices: Sequence[int], percentile: float | None
+  source: Any, percentile: float | None
 ) -> tuple[float, float] | None:
   """The range of volumes, from two readings of all of them."""
   if percentile is None:
     return None
   with signals.reading():
-    return data.value_range(data.Part(source, indices), percentile=percentile)
+    return data.value_range(source, percentile=percentile)
 
 
 def _numbers(part: data.Part) -> tuple[int, ...]:

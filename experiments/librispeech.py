@@ -3,7 +3,7 @@
 import pathlib
 from typing import Any
 
-from experiments import launch, signals
+from experiments import build, launch, signals
 from inrjax import data
 
 # LibriSpeech's own names, as COIN++ takes them, or plain ones; and TFDS's.
@@ -31,10 +31,12 @@ def load(
       `test`; None takes TFDS.
     seconds: from the start of each.
     rate: samples a second that the files have.
-    held_out: the last so many training sounds are for validation.
+    held_out: the last so many training sounds are for validation; of 0 the
+      test sounds are, of which a launcher takes the first.
     tfds: the name of TFDS's set, None where there has to be a folder.
   """
-  part = "test" if split == "test" else "train"
+  of_test = split == "test" or (split == "validation" and not held_out)
+  part = "test" if of_test else "train"
   with signals.reading():
     sounds: Any
     if data_dir is None:
@@ -47,13 +49,14 @@ def load(
       names = [n for n in _FOLDERS[part] if (data_dir / n).is_dir()]
       folder = data_dir / (names or _FOLDERS[part])[0]
       sounds = data.AudioFolder(folder, seconds=seconds, rate=rate)
+  if of_test or not held_out:
+    return signals.Sounds(sounds, range(len(sounds)), rate)
   end = max(1, len(sounds) - held_out)
-  indices = {
-    "train": range(end),
-    "validation": range(end, len(sounds)),
-    "test": range(len(sounds)),
-  }
-  return signals.Sounds(sounds, indices[split], rate)
+  indices = range(end) if split == "train" else range(end, len(sounds))
+  # Where a sound is broken, the next one of the same split stands in for it.
+  with build.of_config():
+    found = sounds.part(indices)
+  return signals.Sounds(found, range(len(found)), rate)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,10 @@ others hold bits per pixel.
 One signal before and after a codec:
 
   python -m experiments.signal_figures --out=FILE.png --model=MODEL
-      --signal=FILE --quality=50 [--step=0]
+      --signal=FILE --quality=50 [--step=0] [--variable=NAME] [--side=64]
+
+`--variable` names one of a file of several fields or arrays, `--side` says how
+many cells on a side the grid of a mesh has.
 """
 
 import base64
@@ -30,6 +33,7 @@ import json
 import math
 import pathlib
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -37,8 +41,15 @@ import numpy as np
 from absl import app, flags
 
 from experiments import evaluation
-from inrjax import evaluate
-from inrjax.codec import files_field, grid_codec, kinds, loading, signal_files
+from inrjax import data, evaluate
+from inrjax.codec import (
+  files_field,
+  files_mesh,
+  grid_codec,
+  kinds,
+  loading,
+  signal_files,
+)
 from inrjax.evaluate import bjontegaard, files, pictures
 
 RATES = {
@@ -185,7 +196,7 @@ def points_of(
   """Points of the records of one file, equal ones once.
 
   Args:
-    records: of `signals.measured` or `classical_signals.measured`.
+    records: of `signal_quality.of_files` or `classical_signals.measured`.
     rate: a key of `RATES`.
     file: where they are from; its folder's config knows the rate of sound.
 
@@ -340,6 +351,8 @@ def picture(
   signal: str,
   quality: float | None,
   step: int,
+  variable: str | None = None,
+  side: int | None = None,
 ) -> None:
   """Codes a file and draws it before and after.
 
@@ -349,20 +362,53 @@ def picture(
     signal: the file.
     quality: of the codec; None is its default.
     step: as for `draw`.
+    variable: which one of a netCDF file's or an archive's; None takes the only
+      one.
+    side: cells on a side of a mesh's grid; None takes the reader's own.
+
+  Raises:
+    SystemExit: for a model of images, a file that cannot be read, or of several
+      variables none of which is named.
   """
   codec = loading.load(model)
   if not isinstance(codec, grid_codec.GridCodec):
     raise SystemExit(f"--model: {model} is a model of images.")
-  served = codec.spec.kinds
-  kind = kinds.kind_of(signal)
-  (before, *_) = signal_files.read(
-    signal, kind=kind if kind in served else served[0]
-  )
-  data = codec.compress_signals([before], quality=quality)
-  (after,) = codec.decompress_signals(data)
+  before = _read(signal, codec.spec.kinds, variable, side)
+  coded = codec.compress_signals([before], quality=quality)
+  (after,) = codec.decompress_signals(coded)
   places = before.values.size / codec.channels
-  name = f"decoded, {8 * len(data) / places:.3g} bits per place"
+  name = f"decoded, {8 * len(coded) / places:.3g} bits per place"
   draw(out, before, after, name=name, step=step)
+
+
+def _read(
+  path: str, served: Sequence[str], variable: str | None, side: int | None
+) -> kinds.Signal:
+  """The signal of a file, or the one of that name."""
+  kind = kinds.kind_of(path)
+  if side is not None and kinds.suffix_of(path) not in kinds.MESHES:
+    raise SystemExit(f"--side is of the grids of meshes, and {path} is none.")
+  try:
+    with warnings.catch_warnings():
+      # What is not drawn need not be named.
+      warnings.simplefilter("ignore", files_field.LeftOutWarning)
+      found = signal_files.read(
+        path,
+        kind=kind if kind in served else served[0],
+        variables=() if variable is None else (variable,),
+        side=files_mesh.DEFAULT_SIDE if side is None else side,
+        tools=data,
+      )
+  except (OSError, ImportError, ValueError) as error:
+    raise SystemExit(f"--signal: {error}") from error
+  names = [str(one.metadata.get("variable")) for one in found]
+  if variable is not None and names != [variable]:
+    raise SystemExit(f"--variable: {path} has no parts with names.")
+  if len(found) > 1:
+    raise SystemExit(
+      f"--variable: {path} has {', '.join(names)}; name one of them."
+    )
+  return found[0]
 
 
 def main(argv: Sequence[str]) -> None:
@@ -379,6 +425,8 @@ def main(argv: Sequence[str]) -> None:
       signal=given.signal,
       quality=given.quality,
       step=given.step,
+      variable=given.variable,
+      side=given.side,
     )
     written = [out]
   else:
@@ -412,6 +460,8 @@ def _define_flags() -> None:
   flags.DEFINE_string("signal", None, "A file that the model codes.")
   flags.DEFINE_float("quality", None, "0 to 100.")
   flags.DEFINE_integer("step", 0, "Which one of a file of several signals.")
+  flags.DEFINE_string("variable", None, "Of a file of several; see above.")
+  flags.DEFINE_integer("side", None, "Cells on a side of a mesh's grid.")
 
 
 if __name__ == "__main__":

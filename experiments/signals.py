@@ -34,12 +34,15 @@ from inrjax.codec import (
   json_arrays,
   kinds,
 )
-from inrjax.coords import grid, patches_nd, sphere
+from inrjax.coords import grid, masked, patches_nd, sphere
 from inrjax.meta import method as method_lib
 from inrjax.networks import siren
 from inrjax.sparsity import gates as gates_lib
 from inrjax.train import parallel
 from inrjax.types import Context
+
+# Training signals that tell whether values are missing in any.
+_NUM_LOOKED_AT = 64
 
 
 class SignalSource(Protocol):
@@ -251,11 +254,26 @@ def make_spec(
 
 
 class _Units:
-  """Signals of a source as arrays in [0, 1]."""
+  """Signals of a source as arrays in [0, 1]; NaN stays where one is missing."""
 
-  def __init__(self, source: SignalSource, spec: grid_spec.GridSpec):
+  def __init__(
+    self,
+    source: SignalSource,
+    spec: grid_spec.GridSpec,
+    *,
+    may_miss: bool = True,
+  ):
+    """Wraps a source.
+
+    Args:
+      source: the signals.
+      spec: the range, and whether a signal is one block.
+      may_miss: whether signals may have missing values; False refuses them, as
+        blocks of signals do in any case.
+    """
     self._source = source
     self._spec = spec
+    self._may_miss = may_miss
 
   def __len__(self) -> int:
     return len(self._source)
@@ -263,15 +281,28 @@ class _Units:
   def __getitem__(self, index: int) -> np.ndarray:
     """`[*shape, C]` float32."""
     signal = self._source[index]
+    missing = np.isnan(signal.values)
+    if missing.all() or np.isinf(signal.values).any():
+      raise errors.UnsupportedSignalError(
+        f"Signal {index} has infinite values, or none at all; leave it out, or "
+        "mark what is missing with NaN."
+      )
     if self._spec.value_range is not None:
       low, high = self._spec.value_range
     else:
       low, high = kinds.own_range(signal.kind, signal.values)
     unit = ((signal.values - low) / (high - low)).astype(np.float32)
-    if not np.isfinite(unit).all():
+    if not missing.any():
+      return unit
+    if self._spec.sides is not None:
       raise errors.UnsupportedSignalError(
-        "A training signal has missing values; fill them, or choose another "
-        "variable."
+        "A signal that is cut into blocks has missing values; fill them: only "
+        "whole fields are learned around what is missing."
+      )
+    if not self._may_miss:
+      raise errors.UnsupportedSignalError(
+        f"Signal {index} has missing values, and the {_NUM_LOOKED_AT} that "
+        "were looked at have none; fill them, or leave it out."
       )
     return unit
 
@@ -384,10 +415,35 @@ class Run:
       "unquantised": unquantised,
       "quantised": quantised,
     }
+    # Configs of earlier runs have no such setting.
+    num_bits = settings.get("bits")
+    if num_bits:
+      record["fixed_width"] = self._fixed_width(outer, signals, num_bits)
     if parallel.is_primary():
-      for name in ("unquantised", "quantised"):
-        print(f"\n{name}\n{evaluation.table(record[name])}", end="")
+      for name in ("unquantised", "quantised", "fixed_width"):
+        if name in record:
+          print(f"\n{name}\n{evaluation.table(record[name])}", end="")
     return record
+
+  def _fixed_width(
+    self,
+    outer: method_lib.Outer,
+    signals: list[kinds.Signal],
+    num_bits: Sequence[int],
+  ) -> list[evaluation.Record]:
+    """The papers' quantisation, in the statistics of the codec's signals."""
+    training = self._signals("train", self.config["export"]["num_signals"])
+    known, units = (_Units(some, self._spec) for some in (training, signals))
+    with build.of_config():
+      return signal_quality.fixed_width(
+        grid_network.GridNetwork(self._spec, outer),
+        (known[i] for i in range(len(known))),
+        [units[i] for i in range(len(units))],
+        self._coords,
+        kind=signals[0].kind,
+        num_bits=num_bits,
+        seed=self.config["seed"],
+      )
 
   @functools.cached_property
   def _spec(self) -> grid_spec.GridSpec:
@@ -421,8 +477,11 @@ class Run:
     coords = jnp.asarray(self._coords)
     channels = self._spec.network.out_dim
 
-    def as_context(signal: Any) -> Context:
-      return Context(coords, signal.reshape(len(coords), channels))
+    def as_context(signal: Any) -> Any:
+      values = signal.reshape(len(coords), channels)
+      if self._some_missing:
+        return masked.masked_context(coords, values)
+      return Context(coords, values)
 
     return build.make_problem(
       self.config,
@@ -430,6 +489,19 @@ class Run:
       objective=build.make_objective(self.config, method, as_context),
       num_values=len(coords) * channels,
     )
+
+  @functools.cached_property
+  def _some_missing(self) -> bool:
+    """Whether training signals have missing values, which no loss may see.
+
+    Only whole fields may. Of many some are looked at, spread evenly, which
+    hold what no field of a variable has; `_batches` refuses what they miss.
+    """
+    if self._spec.sides is not None:
+      return False
+    source = self.load("train")
+    places = np.linspace(0, len(source) - 1, _NUM_LOOKED_AT).astype(int)
+    return any(np.isnan(source[int(i)].values).any() for i in sorted({*places}))
 
   @functools.cached_property
   def _coords(self) -> np.ndarray:
@@ -443,7 +515,7 @@ class Run:
     return sphere.unit_vectors(*axes).reshape(-1, 3)
 
   def _batches(self) -> Any:
-    units = _Units(self.load("train"), self._spec)
+    units = _Units(self.load("train"), self._spec, may_miss=self._some_missing)
     with build.of_config():
       return data.make_pipeline(
         units,
@@ -456,7 +528,12 @@ class Run:
 
   def _start(self) -> np.ndarray:
     """Training blocks `[n, N, C]`, spread evenly over the signals."""
-    units = _Units(self.load("train"), self._spec)
+    if self._some_missing:
+      raise build.ConfigError(
+        "The training signals have missing values, and principal components "
+        "need all of them; take a config without the section start."
+      )
+    units = _Units(self.load("train"), self._spec, may_miss=False)
     count = self.config["start"]["num_signals"]
     rng = np.random.default_rng(self.config["seed"])
     wanted = -(-count // len(units))

@@ -9,7 +9,7 @@ import numpy as np
 from experiments import launch, scene_quality, scenes
 from inrjax import data
 from inrjax.codec import errors
-from inrjax.data import posed_views
+from inrjax.data import posed_views, substitution
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Folder:
     scale: factor on the cameras' places.
   """
 
-  scenes: posed_views.PackedScenes
+  scenes: posed_views.PackedScenes | substitution.FilesPart
   indices: range
   scale: float = 1.0
 
@@ -127,7 +127,8 @@ def load(
         f"{data_dir} has {len(source)} scenes; none is left for testing when "
         f"data.source.held_out is {held_out}."
       )
-    return Folder(source, indices, scale)
+    # Where a scene is broken, the next one of the same split stands in for it.
+    return Folder(source.part(indices), range(len(indices)), scale)
 
 
 def _folder(split: str, data_dir: pathlib.Path) -> pathlib.Path | None:

@@ -42,6 +42,12 @@ _MAX_STEM_BYTES = 200
 # Of the cube of cells around a mesh.
 _SIDE = 64
 _MAX_SIDE = 512
+# What options are for that not every kind of signal has.
+_OPTIONS = {
+  "--variable": "netCDF files and .npz archives",
+  "--convert": "sound",
+  "--side": "meshes",
+}
 
 
 def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
@@ -367,18 +373,14 @@ def _region(text: str) -> tuple[int, int, int, int]:
 
 def _compress(args: argparse.Namespace, load: Load) -> None:
   output_file.check_file(args.output)
+  found = [args.kind or kinds.kind_of(path) for path in args.inputs]
+  _check_options(args, found)
   if args.adapt is not None:
     _compress_adapted(args, load)
     return
-  found = [args.kind or kinds.kind_of(path) for path in args.inputs]
   if set(found) != {"image"}:
     _compress_signals(args, load, found)
     return
-  if args.max_error is not None or args.variable or args.convert or args.side:
-    raise errors.UnsupportedSignalError(
-      f"{args.inputs[0]} is an image, and --max-error, --variable, --convert"
-      " and --side are for other signals: leave them out, or name the --kind"
-    )
   arrays = [_read_signal(path) for path in args.inputs]
   codec = load(args.model)
   _check_serves_images(args, codec)
@@ -388,6 +390,50 @@ def _compress(args: argparse.Namespace, load: Load) -> None:
   else:
     data = codec.compress_many(arrays, names=_names(args.inputs), **options)
   _write_stream(args.output, data, codec, arrays, args.inputs)
+
+
+def _check_options(args: argparse.Namespace, found: Sequence[str]) -> None:
+  """Refuses options that would do nothing to inputs of the kinds `found`."""
+  if args.adapt is not None:
+    given = {"--kind": args.kind} | _signal_options(args)
+    unused = [name for name, value in given.items() if value]
+    if unused:
+      raise ValueError(
+        f"--adapt is for images and frames, and has no {', '.join(unused)}:"
+        " leave it out"
+      )
+    return
+  if args.beta is not None or args.min_gain:
+    raise ValueError("--beta and --min-gain are for --adapt: leave them out")
+  unused = [name for name, value in _signal_options(args).items() if value]
+  if unused and set(found) == {"image"}:
+    raise errors.UnsupportedSignalError(
+      f"{args.inputs[0]} is an image, which takes no {', '.join(unused)}: that"
+      " is for other signals; leave it out, or name the --kind"
+    )
+  suffixes = {kinds.suffix_of(path) for path in args.inputs}
+  serves = {
+    "--max-error": True,
+    "--variable": "field" in found or ".npz" in suffixes,
+    "--convert": "audio" in found,
+    "--side": bool(suffixes.intersection(kinds.MESHES)),
+  }
+  for name in unused:
+    if not serves[name]:
+      raise errors.UnsupportedSignalError(
+        f"{name} is for {_OPTIONS[name]}, and none is among the inputs"
+        f" ({', '.join(dict.fromkeys(found))}): leave it out"
+      )
+
+
+def _signal_options(args: argparse.Namespace) -> dict[str, bool]:
+  """Which options of signals are given."""
+  return {
+    "--max-error": args.max_error is not None,
+    "--variable": bool(args.variable),
+    "--convert": args.convert,
+    "--side": args.side is not None,
+  }
 
 
 def _names(paths: Sequence[str]) -> list[str]:
@@ -557,18 +603,18 @@ def _compress_signals(
   rate = codec.spec.sample_rate if args.convert else None
   signals, sources = [], []
   for path, kind in zip(args.inputs, found, strict=True):
-    for signal in signal_files.read(
+    read = signal_files.read(
       path,
       kind=kind,
       variables=args.variable,
       rate=rate,
       side=args.side or _SIDE,
       tools=tools,
-    ):
-      source = signal_files.shown_name(signal, path)
-      codec.check_signal(signal._replace(name=source))
-      sources.append(source)
-      signals.append(signal)
+    )
+    shown = [signal_files.shown_name(signal, path) for signal in read]
+    _check_served(codec, read, shown)
+    sources += shown
+    signals += read
   data = codec.compress_signals(
     signals,
     quality=args.quality,
@@ -606,11 +652,38 @@ def _grid_codec(
   return codec
 
 
+def _check_served(
+  codec: "grid_codec.GridCodec",
+  signals: Sequence[kinds.Signal],
+  shown: Sequence[str],
+) -> None:
+  """Refuses a file of which the model does not code all; names what it does."""
+  served, refusal = [], None
+  for signal, name in zip(signals, shown, strict=True):
+    try:
+      codec.check_signal(signal._replace(name=name))
+      served.append(signal.metadata.get("variable"))
+    except errors.UnsupportedSignalError as error:
+      refusal = refusal or error
+  if refusal is None:
+    return
+  names = [f"--variable {name}" for name in served if isinstance(name, str)]
+  if not names:
+    raise refusal
+  raise errors.UnsupportedSignalError(
+    f"{str(refusal).rstrip('.')}; or take what it codes by {' '.join(names)}"
+  ) from refusal
+
+
+def _served(codec: "loading.Codec") -> tuple[str, ...]:
+  """The kinds that a model of signals serves; none for a model of images."""
+  return tuple(getattr(getattr(codec, "spec", None), "kinds", None) or ())
+
+
 def _check_serves_images(
   args: argparse.Namespace, codec: "loading.Codec"
 ) -> None:
-  spec = getattr(codec, "spec", None)
-  served = getattr(spec, "kinds", None)
+  served = _served(codec)
   if served:
     raise errors.UnsupportedSignalError(
       f"{args.inputs[0]} is an image, and the model {args.model} serves"
@@ -810,8 +883,11 @@ def _evaluate(args: argparse.Namespace, load: Load) -> None:
     if importlib.util.find_spec("matplotlib") is None:
       raise ImportError("--plot needs matplotlib: pip install 'inrjax[plots]'")
   baselines = [_baseline(name) for name in args.compare]
-  pictures, unreadable = _read_pictures(args.paths)
+  for path in args.paths:
+    os.stat(path)  # Before the model, which takes longer.
   codec = load(args.model)
+  _check_evaluates(args.model, codec)
+  pictures, unreadable = _read_pictures(args.paths)
   curve = _curve(args, codec, pictures, unreadable)
   for target in curve.meta.get("unreached_bpp", ()):
     _say("warning", f"not every image can keep {target:g} bpp: left out")
@@ -837,6 +913,16 @@ def _evaluate(args: argparse.Namespace, load: Load) -> None:
       "warning",
       f"{len(unreadable)} of {len(unreadable) + len(pictures)} image files"
       " could not be read and were left out",
+    )
+
+
+def _check_evaluates(model: str, codec: "loading.Codec") -> None:
+  served = _served(codec)
+  if served:
+    raise errors.UnsupportedSignalError(
+      f"evaluate measures images, and the model {model} serves"
+      f" {', '.join(served)}: compress prints the rate and the error of every"
+      " signal"
     )
 
 

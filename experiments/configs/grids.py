@@ -77,6 +77,9 @@ def base(
     encoder=section(num_steps=3, ema_decay=1.0),  # Of the codec.
     qualities=(10.0, 20.0, 30.0, 40.0, 50.0, 60.0),
     effort="fast",  # The encoder's steps and no more.
+    # Of the papers' fixed-width quantisation of the encoder's fits, such as
+    # (5, 6, 7, 8) of C.3.3 to C.3.5; None leaves it out.
+    bits=config_dict.placeholder(tuple),
   )
   config.export = section(
     num_signals=500,  # Training signals that the codec is fitted to.

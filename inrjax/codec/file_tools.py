@@ -1,4 +1,4 @@
-"""What files of shapes and clips need of `inrjax.data`.
+"""What files of sound, shapes and clips need of `inrjax.data`.
 
 The codec imports none of `inrjax.data`; whoever reads or writes such files
 hands that package over, as the command line does.
@@ -16,6 +16,14 @@ class Tools(Protocol):
   Each raises a ValueError that names value and remedy, or an ImportError that
   names what to install. Meshes are `data.Mesh`, placed ones `data.Placed`.
   """
+
+  def sound_is_cut_short(self, notes: str) -> bool:
+    """Whether libsndfile notes fewer samples than a file declares."""
+
+  def warn_of_sound(
+    self, name: str | os.PathLike[str], sound: np.ndarray
+  ) -> None:
+    """Warns of silence and clipping; `[T, C]` in the levels of int16."""
 
   def read_mesh(self, path: str | os.PathLike[str]) -> Any:
     """A mesh of a file."""

@@ -8,6 +8,7 @@ the first signal's metadata. Booleans are coded as uint8.
 import io
 import os
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from inrjax.codec import errors, json_arrays, kinds, signal_spec
+from inrjax.codec import (
+  errors,
+  files_field,
+  json_arrays,
+  kinds,
+  signal_spec,
+)
 
 # NumPy's own name for an array without one.
 DEFAULT_KEY = "arr_0"
@@ -78,6 +85,8 @@ def chosen(
 ) -> dict[str | None, np.ndarray]:
   """The arrays of an archive that are asked for; all of them for no names.
 
+  A `files_field.LeftOutWarning` names the others.
+
   Raises:
     UnsupportedSignalError: for names that are not there, or arrays that hold
       no numbers.
@@ -96,6 +105,14 @@ def chosen(
         f"{of}{os.fspath(path)} holds {values.dtype} {list(values.shape)}; give"
         " arrays of integers or floats, or choose them by --variable."
       )
+  left = [str(key) for key in arrays if key not in kept]
+  if left:
+    warnings.warn(
+      f"{', '.join(left)} of {os.fspath(path)} are left out, since they are not"
+      " among the arrays that are named.",
+      files_field.LeftOutWarning,
+      stacklevel=4,
+    )
   return kept
 
 

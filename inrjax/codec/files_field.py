@@ -4,7 +4,8 @@ Every variable on the grid is a signal, or those that are named; its positions
 on other dimensions, such as time, are fields of one signal. Names, dimensions,
 coordinates and attributes come back, and so do other variables, as they are.
 Times stay numbers. Packed variables (scale_factor, add_offset) are unpacked
-once and for all.
+once and for all. 64-bit integers come back as such; those that take more than
+32 bits are kept with the other variables.
 """
 
 import os
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from inrjax.codec import errors, json_arrays, kinds, signal_spec
+from inrjax.codec import errors, json_arrays, kinds
 
 # What the backends of xarray raise on damaged files.
 _READ_ERRORS = (
@@ -42,10 +43,18 @@ _AXES = (
     ("lon", "lons", "long", "longitude", "longitudes"),
   ),
 )
+# Of a variable of texts, all as long as the longest.
+_MAX_TEXT = 1 << 18
+# From here on not every integer is a float64.
+_MAX_EXACT = 2**53
 
 
 class LeftOutWarning(UserWarning):
-  """A variable beside the signals cannot be kept, and is left out."""
+  """A variable beside the signals is not kept."""
+
+
+class UnsortedLatitudesWarning(UserWarning):
+  """Rows of a field that go neither north nor south."""
 
 
 def read(
@@ -60,10 +69,12 @@ def read(
 
   Returns:
     For each variable a signal `[..., H, W, 1]`, NaN where values are missing.
+    A `LeftOutWarning` names what is not kept, an `UnsortedLatitudesWarning`
+    latitudes that neither rise nor fall.
 
   Raises:
     UnsupportedSignalError: if the file cannot be read, or has no such variable
-      on a grid of latitudes and longitudes.
+      on a grid of latitudes and longitudes in degrees.
     ImportError: if xarray or its backend is not installed.
   """
   path = pathlib.Path(path)
@@ -86,14 +97,30 @@ def read(
         "one longitude for each column; mark them with the units degrees_north "
         "and degrees_east, or regrid the file."
       )
-    signals = []
     try:
-      for name in variables or grids:
-        signals.append(_signal(dataset, name, grids[name], classic))
+      names = list(variables)
       if not variables:
-        others = _others(dataset, set(grids), path)
-        if others:
-          signals[0].metadata["others"] = others  # type: ignore[index]
+        # If all are too wide, the first says so.
+        names = [n for n in grids if not _is_wide(dataset[n])] or list(grids)
+      for grid in dict.fromkeys(grids[name] for name in names):
+        _check_grid(dataset, grid, path)
+      # What none of the signals has is of no use to them.
+      wanted = [
+        str(name)
+        for name in dataset.variables
+        if str(name) not in names
+        and (not variables or any(name in dataset[n].coords for n in names))
+      ]
+      packed = _all_packed(dataset, wanted, path)
+      signals = [
+        _signal(dataset, name, grids[name], packed, classic, path)
+        for name in names
+      ]
+      used = {name for signal in signals for name in signal.metadata["coords"]}
+      others = {n: value for n, value in packed.items() if n not in used}
+      if others:
+        signals[0].metadata["others"] = others  # type: ignore[index]
+      _warn_of_unnamed(dataset, {*names, *wanted}, path)
     except _READ_ERRORS as error:
       if isinstance(error, errors.CodecError):
         raise
@@ -174,20 +201,26 @@ def degrees(
 
 
 def _signal(
-  dataset: Any, name: str, grid: tuple[str, str], classic: bool
+  dataset: Any,
+  name: str,
+  grid: tuple[str, str],
+  packed: Mapping[str, Any],
+  classic: bool,
+  path: pathlib.Path,
 ) -> kinds.Signal:
+  """A variable; of its coordinates those that are among the packed."""
   array = dataset[name]
   dims = [str(d) for d in array.dims]
   lead = [d for d in dims if d not in grid]
   values = array.transpose(*lead, *grid).values
-  if values.dtype.name not in signal_spec.DTYPES:
-    values = values.astype(np.float64)
-  values = values.astype(values.dtype.newbyteorder("="))
-  coords = {
-    str(key): _packed(coordinate)
-    for key, coordinate in array.coords.items()
-    if coordinate.dtype.kind in "iuf"
-  }
+  try:
+    values, wider = kinds.narrowed(values)
+    _check_exact(array, values)
+  except errors.UnsupportedSignalError as error:
+    raise errors.UnsupportedSignalError(
+      f"{path}, {name}: {error} Or choose other variables by --variable."
+    ) from error
+  coords = {str(k): packed[str(k)] for k in array.coords if str(k) in packed}
   metadata: dict[str, Any] = {
     "variable": name,
     "dims": dims,
@@ -195,6 +228,7 @@ def _signal(
     "attributes": json_arrays.pack_attributes(array.attrs),
     "coords": coords,
     "dataset": json_arrays.pack_attributes(dataset.attrs),
+    **wider,
   }
   fill = array.encoding.get("_FillValue")
   if (
@@ -214,7 +248,7 @@ def _signal(
 def _variable(xarray: ModuleType, signal: kinds.Signal) -> Any:
   meta = signal.metadata
   lead = [d for d in meta["dims"] if d not in meta["grid"]]
-  values = signal.values[..., 0]
+  values = kinds.restored(signal)[..., 0]
   array = xarray.DataArray(
     values,
     dims=[*lead, *meta["grid"]],
@@ -228,38 +262,136 @@ def _variable(xarray: ModuleType, signal: kinds.Signal) -> Any:
 
 
 def _packed(array: Any) -> dict[str, Any]:
-  return {
+  """A variable of numbers, truth values or texts as JSON values."""
+  packed = {
     "dims": [str(d) for d in array.dims],
     "attributes": json_arrays.pack_attributes(array.attrs),
-    "values": json_arrays.pack(array.values),
   }
+  values = np.asarray(array.values)
+  if values.dtype.kind == "b":
+    bits = json_arrays.pack(values.astype(np.uint8))
+    return {**packed, "values": bits, "bool": True}
+  if values.dtype.kind in "OUS":
+    return {**packed, **_packed_text(values)}
+  return {**packed, "values": json_arrays.pack(values)}
+
+
+def _packed_text(values: np.ndarray) -> dict[str, Any]:
+  texts = values.ravel().tolist()
+  raw = values.dtype.kind == "S"
+  if raw:
+    texts = [text.decode("latin-1") for text in texts]
+  if not all(isinstance(text, str) for text in texts):
+    raise errors.UnsupportedSignalError(
+      "It holds neither numbers nor texts; convert it."
+    )
+  if not _is_short(texts):
+    raise errors.UnsupportedSignalError(
+      f"{len(texts)} texts, of at most {max(map(len, texts))} characters, are "
+      "too long to be kept beside the signal."
+    )
+  flag = {"bytes": True} if raw else {}
+  return {"shape": list(values.shape), "texts": texts, **flag}
 
 
 def _unpacked(xarray: ModuleType, packed: Any) -> Any:
+  if "texts" in packed:
+    values = _unpacked_text(packed)
+  else:
+    values = json_arrays.unpack(packed["values"])
+    values = values.astype(bool) if packed.get("bool") else values
   return xarray.Variable(
     tuple(packed["dims"]),
-    json_arrays.unpack(packed["values"]),
+    values,
     json_arrays.unpack_attributes(packed["attributes"]),
     encoding={"_FillValue": None},  # Coordinates have none.
   )
 
 
-def _others(
-  dataset: Any, taken: set[str], path: pathlib.Path
+def _unpacked_text(packed: Any) -> np.ndarray:
+  texts = packed["texts"]
+  if not all(isinstance(text, str) for text in texts) or not _is_short(texts):
+    raise ValueError("no texts where they should be")
+  if packed.get("bytes"):
+    texts = [text.encode("latin-1") for text in texts]
+    return np.array(texts, np.bytes_).reshape(packed["shape"])
+  return np.array(texts, np.str_).reshape(packed["shape"])
+
+
+def _is_short(texts: Sequence[str]) -> bool:
+  # As long as an array of them is.
+  return len(texts) * max(map(len, texts), default=0) <= _MAX_TEXT
+
+
+def _all_packed(
+  dataset: Any, names: Sequence[str], path: pathlib.Path
 ) -> dict[str, Any]:
-  """Variables that are no fields, and coordinates that no field has."""
-  used = {name for key in taken for name in dataset[key].coords}
-  others = {}
-  for name, array in dataset.variables.items():
-    if name in taken or name in used:
-      continue
+  """Coordinates and other variables, without those that cannot be kept."""
+  found = {}
+  for name in names:
     try:
-      others[str(name)] = _packed(array)
+      found[name] = _packed(dataset.variables[name])
     except errors.UnsupportedSignalError as error:
       warnings.warn(
-        f"{name} of {path} is left out: {error}", LeftOutWarning, stacklevel=3
+        f"{name} of {path} is left out: {error}", LeftOutWarning, stacklevel=4
       )
-  return others
+  return found
+
+
+def _warn_of_unnamed(dataset: Any, kept: set[str], path: pathlib.Path) -> None:
+  left = [str(name) for name in dataset.variables if str(name) not in kept]
+  if left:
+    warnings.warn(
+      f"{', '.join(left)} of {path} are left out, since they are not among the "
+      "variables that are named.",
+      LeftOutWarning,
+      stacklevel=4,
+    )
+
+
+def _is_wide(array: Any) -> bool:
+  """Whether a variable has integers of more than 32 bits."""
+  if array.dtype.kind not in "iu":
+    return False
+  try:
+    kinds.narrowed(array.values)
+  except errors.UnsupportedSignalError:
+    return True
+  return False
+
+
+def _check_exact(array: Any, values: np.ndarray) -> None:
+  """Refuses 64-bit integers, some missing, that no float64 can be."""
+  stored = np.dtype(array.encoding.get("dtype") or values.dtype)
+  if (
+    values.dtype == np.float64
+    and stored.kind in "iu"
+    and stored.itemsize == 8
+    and "scale_factor" not in array.encoding
+    and (np.abs(values) >= _MAX_EXACT).any()
+  ):
+    raise errors.UnsupportedSignalError(
+      "Integers of more than 53 bits, some of them missing, cannot be coded."
+    )
+
+
+def _check_grid(
+  dataset: Any, grid: tuple[str, str], path: pathlib.Path
+) -> None:
+  """Refuses radians; warns of rows in no order."""
+  for name in grid:
+    if str(dataset[name].attrs.get("units", "")).lower().startswith("rad"):
+      raise errors.UnsupportedSignalError(
+        f"{name} of {path} is in radians; convert it to degrees."
+      )
+  steps = np.diff(dataset[grid[0]].values.astype(np.float64))
+  if not ((steps > 0).all() or (steps < 0).all()):
+    warnings.warn(
+      f"Latitudes of {path} neither rise nor fall. Rows keep the file's order "
+      "and each its own latitude.",
+      UnsortedLatitudesWarning,
+      stacklevel=4,
+    )
 
 
 def _grid(dataset: Any, array: Any) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 The whole header is kept (affine, spacing, units, intent, description), except
 for the slope and intercept, which are applied: the values written are those
-that `get_fdata` gave.
+that `get_fdata` gave. 64-bit integers come back as such.
 """
 
 import base64
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from inrjax.codec import errors, kinds, signal_spec
+from inrjax.codec import errors, kinds
 
 _HEADER_BYTES = {348: "Nifti1", 540: "Nifti2"}
 
@@ -31,7 +31,7 @@ def read(path: str | os.PathLike[str]) -> kinds.Signal:
 
   Raises:
     UnsupportedSignalError: if the file cannot be read, or holds no volume of
-      numbers.
+      numbers, or integers of more than 32 bits.
     ImportError: if nibabel is not installed.
   """
   nibabel = _nibabel(path)
@@ -65,9 +65,12 @@ def read(path: str | os.PathLike[str]) -> kinds.Signal:
     )
   order = [*range(values.ndim - 1, 2, -1), 0, 1, 2]
   values = values.transpose(order)[..., np.newaxis]
-  if values.dtype.name not in signal_spec.DTYPES:  # 64 bits, or 16 as floats
-    values = values.astype(np.float64)
-  values = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("=")))
+  try:
+    values, wider = kinds.narrowed(np.ascontiguousarray(values))
+  except errors.UnsupportedSignalError as error:
+    raise errors.UnsupportedSignalError(
+      f"{os.fspath(path)}: {error}"
+    ) from error
   header.set_data_dtype(values.dtype)
   header.set_slope_inter(1, 0)
   extensions = [
@@ -75,7 +78,8 @@ def read(path: str | os.PathLike[str]) -> kinds.Signal:
     for e in header.extensions
   ]
   metadata: dict[str, Any] = {
-    "header": base64.b64encode(header.binaryblock).decode()
+    "header": base64.b64encode(header.binaryblock).decode(),
+    **wider,
   }
   if extensions:
     metadata["extensions"] = extensions
@@ -99,7 +103,7 @@ def write(signal: kinds.Signal, suffix: str) -> bytes:
   """
   nibabel = _nibabel("volume")
   try:
-    values = signal.values[..., 0]
+    values = kinds.restored(signal)[..., 0]
     lead = values.ndim - 3
     order = [lead, lead + 1, lead + 2, *range(lead - 1, -1, -1)]
     header = _header(nibabel, signal.metadata, values.dtype)

@@ -17,10 +17,10 @@ import optax
 
 from inrjax.adapt import links, loop
 from inrjax.codec import grid_spec
-from inrjax.coords import select, sphere
+from inrjax.coords import masked
 from inrjax.meta import method as method_lib
 from inrjax.sparsity import gates as gates_lib
-from inrjax.types import Array, Context, PyTree
+from inrjax.types import Array, Context
 
 # Blocks of one compiled call: the least of these that holds all, or the last.
 _CHUNKS = (1, 8, 64)
@@ -146,7 +146,7 @@ class GridNetwork:
 
   @functools.cache  # noqa: B019 a codec lives as long as its process needs it
   def _fit(
-    self, extra_steps: int, halvings: int, masked: bool, num_points: int
+    self, extra_steps: int, halvings: int, some_missing: bool, num_points: int
   ) -> Callable[..., Any]:
     """Blocks `[n, N, C]`, and masks, to `[n, L + 1]`: did the error fall?"""
     link = self._method.link
@@ -156,15 +156,14 @@ class GridNetwork:
       self._method,
       link=link,
       num_steps=(self._method.num_steps + extra_steps) * 2**halvings,
-      select=_present_only(self._method) if masked else self._method.select,
       point_tile=_POINTS if num_points > 2 * _POINTS else None,
     )
 
     def fitted(coords: Array, *signals: Array) -> Any:
       def one(values: Array, *mask: Array) -> Array:
         context: Any = Context(coords, values)
-        if masked:
-          context = sphere.MaskedContext(coords, values, mask[0])
+        if some_missing:
+          context = masked.MaskedContext(coords, values, mask[0])
         # No selection of points is random in this codec.
         adapted = method.adapt(jax.random.key(0), self.outer, {}, context)
         fast = jax.flatten_util.ravel_pytree(adapted.fast)[0][self._kept]
@@ -176,24 +175,6 @@ class GridNetwork:
       return loop.over_signals(one, task_tile=task_tile)(*signals)
 
     return jax.jit(fitted)
-
-
-def _present_only(method: method_lib.Method) -> select.Select:
-  """Shows an inner step only what is there.
-
-  Where a value is missing the step sees the network's own output, whose error
-  has no gradient; where there is one, it is moved away so that the mean over
-  all points has the gradient of the mean over those present.
-  """
-
-  def chosen(key: Array, shared: PyTree, fast: PyTree, context: Any) -> Context:
-    del key
-    own = jax.lax.stop_gradient(method.apply(shared, fast, context.coords))
-    share = context.mask.size / jnp.maximum(context.mask.sum(), 1)
-    values = own + share * context.mask * (context.values - own)
-    return Context(context.coords, values)
-
-  return chosen
 
 
 def _task_tile(num_points: int) -> int:

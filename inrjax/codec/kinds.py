@@ -38,6 +38,8 @@ READ_ONLY = {
 }
 KINDS = tuple(SUFFIXES)
 CHOICES = ("image", *KINDS)
+_TYPE = "type"
+_LONG_TYPES = ("int64", "uint64")
 # Axes of a signal before its channels, where the kind fixes them.
 NUM_AXES = {
   "audio": 1,
@@ -127,7 +129,8 @@ def arrange(
 def own_range(kind: str, values: np.ndarray) -> tuple[float, float]:
   """The range of a signal: what its kind says, or its lowest and highest value.
 
-  Sound and clips have full scale, occupancy 0 to 1.
+  Sound and clips have full scale, occupancy 0 to 1. Sound of floats that goes
+  beyond full scale has as much as it needs, on either side.
 
   Args:
     kind: one of `KINDS`.
@@ -139,11 +142,66 @@ def own_range(kind: str, values: np.ndarray) -> tuple[float, float]:
   if kind == "occupancy":
     return 0.0, 1.0
   if kind == "audio" and values.dtype.kind == "f":
-    return -1.0, 1.0
+    peak = max(1.0, float(np.nanmax(np.abs(values))))
+    return -peak, peak
   if kind in ("audio", "video"):
     return signal_spec.NATURAL_RANGES[values.dtype.name]
   low, high = float(np.nanmin(values)), float(np.nanmax(values))
   return low, high if low < high else low + max(1.0, abs(low))
+
+
+def narrowed(values: np.ndarray) -> tuple[np.ndarray, dict[str, str]]:
+  """The numbers of a file in a type that can be coded, not one of them changed.
+
+  Args:
+    values: integers or floats.
+
+  Returns:
+    Values of a type of `signal_spec.DTYPES` and native byte order; what
+    `restored` needs among the metadata. 64-bit integers become integers of 32
+    bits, and come back as they were; wider floats become float64.
+
+  Raises:
+    UnsupportedSignalError: if a number has no equal in such a type.
+  """
+  name = values.dtype.name
+  values = values.astype(values.dtype.newbyteorder("="), copy=False)
+  if name in signal_spec.DTYPES:
+    return values, {}
+  if name in _LONG_TYPES:
+    for narrow in (np.int32, np.uint32):
+      limits = np.iinfo(narrow)
+      if not values.size or (
+        limits.min <= values.min() and values.max() <= limits.max
+      ):
+        return values.astype(narrow), {_TYPE: name}
+    raise errors.UnsupportedSignalError(
+      f"Integers from {values.min()} to {values.max()} take more than the 32 "
+      "bits that are coded: save them in another unit, or as float64."
+    )
+  wide = values.astype(np.float64)
+  if not np.array_equal(wide, values, equal_nan=True):
+    raise errors.UnsupportedSignalError(
+      f"Numbers of type {name} are finer than float64: convert them."
+    )
+  return wide, {}
+
+
+def restored(signal: Signal) -> np.ndarray:
+  """The values of a signal in the type that `narrowed` was given.
+
+  Raises:
+    CorruptBitstreamError: for metadata that it does not give.
+  """
+  name = signal.metadata.get(_TYPE)
+  if name is None:
+    return signal.values
+  if name not in _LONG_TYPES or signal.values.dtype.kind not in "iu":
+    raise errors.CorruptBitstreamError(
+      f"The metadata declare type {name!r} of {signal.values.dtype}: the file "
+      "is damaged."
+    )
+  return signal.values.astype(name)
 
 
 def checked(signal: Signal) -> Signal:

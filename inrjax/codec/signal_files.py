@@ -62,7 +62,7 @@ def read(
     variables: of a netCDF file, see `files_field.read`, or keys of an .npz one.
     rate: of sound, see `files_audio.read`.
     side: cells on a side of a mesh's grid, see `files_mesh.read`.
-    tools: `inrjax.data`, for meshes, .binvox files and clips.
+    tools: `inrjax.data`, for sound, meshes, .binvox files and clips.
 
   Returns:
     One signal; of netCDF files one for each variable, of .npz files one for
@@ -85,7 +85,8 @@ def read(
   if kind == "field":
     signals = files_field.read(path, variables=variables)
   elif kind == "audio":
-    signals = [files_audio.read(path, rate=rate)]
+    given = file_tools.required(tools, "Sounds")
+    signals = [files_audio.read(path, rate=rate, tools=given)]
   elif kind == "volume":
     signals = [files_volume.read(path)]
   elif kind == "array":
@@ -286,6 +287,8 @@ def _array(signal: kinds.Signal) -> np.ndarray:
   """The array of a signal, as the file had it where it was an array."""
   if signal.kind == "occupancy":
     return files_voxels.restored(signal)
+  if signal.kind in ("field", "volume"):
+    return kinds.restored(signal)
   return files_array.restored(signal)
 
 

@@ -3,6 +3,12 @@
 from inrjax.coords.audio import COINPP_RANGE, ECOP_RANGE, audio_context
 from inrjax.coords.grid import grid as coordinate_grid
 from inrjax.coords.images import image_context
+from inrjax.coords.masked import (
+  MaskedContext,
+  balanced,
+  masked_context,
+  masked_squared_error,
+)
 from inrjax.coords.patches import (
   from_patches,
   grid_shape,
@@ -25,11 +31,8 @@ from inrjax.coords.select import (
   top_gradient_norm,
 )
 from inrjax.coords.sphere import (
-  MaskedContext,
   equal_angles,
-  masked_mean_squared_error,
   masked_sphere_context,
-  restore,
   sphere_context,
   unit_vectors,
 )
@@ -44,6 +47,7 @@ __all__ = [
   "MaskedContext",
   "Select",
   "audio_context",
+  "balanced",
   "block_counts",
   "camera_rays",
   "check_rigid",
@@ -55,11 +59,11 @@ __all__ = [
   "full_context",
   "grid_shape",
   "image_context",
-  "masked_mean_squared_error",
+  "masked_context",
   "masked_sphere_context",
+  "masked_squared_error",
   "pad_to_multiple",
   "random_points",
-  "restore",
   "sphere_context",
   "to_blocks",
   "to_patches",

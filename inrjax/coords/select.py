@@ -14,6 +14,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from inrjax.coords import masked
 from inrjax.types import Array, Context, PyTree
 
 
@@ -192,6 +193,7 @@ def error_norm(predict: Predict) -> Score:
 
   def score(shared: PyTree, fast: PyTree, context: Context) -> Array:
     error = predict(shared, fast, context.coords) - context.values
+    error = _there(error, context)
     return jnp.sqrt(jnp.sum(jnp.square(error), axis=-1))
 
   return score
@@ -221,6 +223,7 @@ def gradient_norm(
   def score(shared: PyTree, fast: PyTree, context: Context) -> Array:
     values = predict(shared, fast, context.coords)
     error = 2 * (values - context.values) * output_slope(values)
+    error = _there(error, context)
     inputs = features(shared, fast, context.coords)
     ones = jnp.ones(inputs.shape[:-1] + (1,), inputs.dtype)
     inputs = jnp.concatenate([inputs, ones], axis=-1)
@@ -285,8 +288,16 @@ def split_tiles(context: Context, tile: int) -> tuple[Context, Context]:
   return whole, rest
 
 
+def _there(error: Array, context: Context) -> Array:
+  """Errors, 0 where the value is missing."""
+  if isinstance(context, masked.MaskedContext):
+    return jnp.where(context.mask > 0, error, 0)
+  return error
+
+
 def _take(context: Context, chosen: Array) -> Context:
-  return Context(context.coords[chosen], context.values[chosen])
+  taken: Context = jax.tree.map(lambda x: x[chosen], context)
+  return taken
 
 
 def _count(num_points: int | None, ratio: float | None) -> Callable[[int], int]:

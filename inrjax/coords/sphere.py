@@ -8,26 +8,12 @@ COIN++ (thesis 5.3.2), MSCN (appendix A) and ECoP (A.1) use the same map.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
+from inrjax.coords import masked
 from inrjax.types import Array, Context
-
-
-class MaskedContext(NamedTuple):
-  """A context some of whose values are missing.
-
-  Attributes:
-    coords: `[N, D]` coordinates.
-    values: `[N, C]` values; 0 where one is missing, never NaN.
-    mask: `[N, C]`, 1 where there is a value and 0 where it is missing.
-  """
-
-  coords: Array
-  values: Array
-  mask: Array
 
 
 def unit_vectors(latitudes: np.ndarray, longitudes: np.ndarray) -> np.ndarray:
@@ -102,9 +88,10 @@ def sphere_context(
   *,
   low: float = 0.0,
   high: float = 1.0,
-  present: np.ndarray | None = None,
 ) -> Callable[[Array], Context]:
   """A function that turns fields on one grid into contexts.
+
+  For fields with missing values see `masked_sphere_context`.
 
   Args:
     latitudes: `[H]` degrees, see `unit_vectors`.
@@ -112,29 +99,20 @@ def sphere_context(
     low: the value that becomes 0, in the field's unit (Functa's range for ERA5
       2 m temperature is 202.66 to 320.93 K).
     high: the value that becomes 1.
-    present: `[H, W]`, true where every field has values (the sea, say). Only
-      these points are in the context, which is how what is always missing
-      stays out of any loss; `restore` puts the fit back on the grid. None
-      takes all points. For values missing here and there, see
-      `masked_sphere_context`.
 
   Returns:
     A function of `[H, W]` or `[H, W, C]` to a context.
 
   Raises:
-    ValueError: for impossible grids, an empty range, or no point present.
+    ValueError: for impossible grids or an empty range.
   """
   grid = unit_vectors(latitudes, longitudes)
   _check_range(low, high)
-  if present is None:
-    places = np.arange(grid.shape[0] * grid.shape[1])
-  else:
-    places = np.flatnonzero(_checked_mask(present, grid.shape[:2]))
-  coords = jnp.asarray(grid.reshape(-1, 3)[places])
+  coords = jnp.asarray(grid.reshape(-1, 3))
 
   def as_context(field: Array) -> Context:
     values = _rows(field, grid.shape[:2])
-    return Context(coords, (values[places] - low) / (high - low))
+    return Context(coords, (values - low) / (high - low))
 
   return as_context
 
@@ -145,7 +123,7 @@ def masked_sphere_context(
   *,
   low: float = 0.0,
   high: float = 1.0,
-) -> Callable[[Array], MaskedContext]:
+) -> Callable[[Array], masked.MaskedContext]:
   """As `sphere_context`, for fields each with missing values of its own.
 
   Args:
@@ -165,55 +143,11 @@ def masked_sphere_context(
   _check_range(low, high)
   coords = jnp.asarray(grid.reshape(-1, 3))
 
-  def as_context(field: Array) -> MaskedContext:
+  def as_context(field: Array) -> masked.MaskedContext:
     values = _rows(field, grid.shape[:2])
-    mask = jnp.isfinite(values)
-    # The inner `where` keeps NaN out of the gradient as well.
-    scaled = (jnp.where(mask, values, low) - low) / (high - low)
-    return MaskedContext(coords, scaled, mask.astype(values.dtype))
+    return masked.masked_context(coords, (values - low) / (high - low))
 
   return as_context
-
-
-def masked_mean_squared_error(outputs: Array, context: MaskedContext) -> Array:
-  """Mean of squared errors over the values that are there.
-
-  Args:
-    outputs: `[N, C]`, what the network gives at the coordinates.
-    context: the signal.
-
-  Returns:
-    The mean, 0 if nothing is there; missing values have no gradient.
-  """
-  squared = context.mask * jnp.square(outputs - context.values)
-  return squared.sum() / jnp.maximum(context.mask.sum(), 1)
-
-
-def restore(
-  values: np.ndarray, present: np.ndarray, *, missing: float = np.nan
-) -> np.ndarray:
-  """Values at the points that are present, back on the grid.
-
-  Args:
-    values: `[N, C]`, N the number of true entries of `present`.
-    present: `[H, W]`.
-    missing: what stands elsewhere.
-
-  Returns:
-    `[H, W, C]` of the type of `values`.
-
-  Raises:
-    ValueError: if their number is another.
-  """
-  present = np.asarray(present, bool)
-  if values.ndim != 2 or len(values) != np.count_nonzero(present):
-    raise ValueError(
-      f"values must be [{np.count_nonzero(present)}, C], one row for each "
-      f"point present, got {values.shape}."
-    )
-  field = np.full((*present.shape, values.shape[1]), missing, values.dtype)
-  field[present] = values
-  return field
 
 
 def _check_axis(name: str, degrees: np.ndarray) -> None:
@@ -228,16 +162,6 @@ def _check_axis(name: str, degrees: np.ndarray) -> None:
 def _check_range(low: float, high: float) -> None:
   if not low < high:
     raise ValueError(f"low must be below high, got {low} and {high}.")
-
-
-def _checked_mask(present: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-  present = np.asarray(present, bool)
-  if present.shape != shape or not present.any():
-    raise ValueError(
-      f"present must be {shape[0]} x {shape[1]} and true somewhere, got shape "
-      f"{present.shape} with {np.count_nonzero(present)} points."
-    )
-  return present
 
 
 def _rows(field: Array, shape: tuple[int, ...]) -> Array:

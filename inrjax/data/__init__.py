@@ -10,6 +10,8 @@ from inrjax.data.audio import (
   SilentAudioWarning,
   UnreadableAudioWarning,
   read_audio,
+  sound_is_cut_short,
+  warn_of_sound,
 )
 from inrjax.data.augment import AUGMENTATIONS, flip, transpose
 from inrjax.data.binvox import BinvoxFolder, read_binvox
@@ -242,6 +244,7 @@ __all__ = [
   "read_transforms",
   "read_volume",
   "rescale_axes",
+  "sound_is_cut_short",
   "split_files",
   "take_inventory",
   "tfds_source",
@@ -250,5 +253,6 @@ __all__ = [
   "transpose",
   "value_range",
   "voxels_from_npz",
+  "warn_of_sound",
   "with_rays",
 ]

@@ -105,7 +105,7 @@ def read_audio(
       )
     mono = mono[:wanted]
   sound = np.clip(np.rint(mono * (_TOP + 1)), -_TOP - 1, _TOP)
-  _warn_of_quality(path, sound)
+  warn_of_sound(path, sound)
   return sound.astype(np.int16)[:, np.newaxis]
 
 
@@ -216,6 +216,45 @@ def is_clipped(sound: np.ndarray) -> bool:
   return False
 
 
+def sound_is_cut_short(notes: str) -> bool:
+  """Whether a .wav file has fewer bytes of sound than it declares.
+
+  Args:
+    notes: what libsndfile says of the file (`SoundFile.extra_info`).
+  """
+  found = _CUT_SHORT.search(notes)
+  if found is None:
+    return False
+  declared, present = int(found[1]), int(found[2])
+  return present < declared < _UNKNOWN_LENGTH
+
+
+def warn_of_sound(name: str | os.PathLike[str], sound: np.ndarray) -> None:
+  """Names a sound that is silent, or clipped, in a warning.
+
+  Args:
+    name: of the sound.
+    sound: `[T]` or `[T, C]`, in the levels of int16; silent if all its
+      channels are, clipped if one is.
+  """
+  shown = os.fspath(name)
+  channels = sound.reshape(len(sound), -1).T
+  if all(float(c.max()) - float(c.min()) <= 1 for c in channels):
+    warnings.warn(
+      f"{shown} is silent: no sample is further than one level from the next. "
+      "It is used as it is.",
+      SilentAudioWarning,
+      stacklevel=3,
+    )
+  elif any(is_clipped(channel) for channel in channels):
+    warnings.warn(
+      f"{shown} is clipped: it stays at full scale for {_CLIPPED_RUN} samples "
+      "or more. It is used as it is; PSNR will be low where it is.",
+      ClippedAudioWarning,
+      stacklevel=3,
+    )
+
+
 def _check(
   rate: int, seconds: float | None, other_rate: str, other_channels: str
 ) -> None:
@@ -263,7 +302,7 @@ def _decode(
         margin = math.ceil(_FILTER_REACH * stretch) + 1
         needed = math.ceil(wanted * file_rate / rate)
         count = min(declared, needed + margin)
-      if _is_cut_short(file.extra_info) and (
+      if sound_is_cut_short(file.extra_info) and (
         wanted is None or declared < needed
       ):
         raise BrokenAudioError(f"{path} breaks off after {declared} samples.")
@@ -282,31 +321,6 @@ def _decode(
       f"{path} has no samples, or some that are not finite."
     )
   return samples, int(file_rate)
-
-
-def _is_cut_short(notes: str) -> bool:
-  found = _CUT_SHORT.search(notes)
-  if found is None:
-    return False
-  declared, present = int(found[1]), int(found[2])
-  return present < declared < _UNKNOWN_LENGTH
-
-
-def _warn_of_quality(path: pathlib.Path, sound: np.ndarray) -> None:
-  if sound.max() - sound.min() <= 1:
-    warnings.warn(
-      f"{path} is silent: no sample is further than one level from the next. "
-      "It is used as it is.",
-      SilentAudioWarning,
-      stacklevel=3,
-    )
-  elif is_clipped(sound):
-    warnings.warn(
-      f"{path} is clipped: it stays at full scale for {_CLIPPED_RUN} samples or"
-      " more. It is used as it is; PSNR will be low where it is.",
-      ClippedAudioWarning,
-      stacklevel=3,
-    )
 
 
 def _soundfile(path: pathlib.Path) -> ModuleType:

@@ -73,15 +73,15 @@ class BinvoxFolder(substitution.SubstitutingFiles):
     self._num_variants = num_variants
     self._stream = streams.Stream(split, len(self._paths), seed)
 
-  def __getitem__(self, index: int) -> np.ndarray:
-    """The grid `[side, side, side, 1]` bool at an index."""
-    grid = super().__getitem__(index)
-    if index % self._num_variants:
-      rng = self._stream.generator(index)
-      grid = voxels.rescale_axes(rng, grid[..., 0])[..., np.newaxis]
-    return grid
+  def _at(self, index: int, values: np.ndarray) -> np.ndarray:
+    """The variant of a grid that an index asks for."""
+    if not index % self._num_variants:
+      return values
+    rng = self._stream.generator(index)
+    return voxels.rescale_axes(rng, values[..., 0])[..., np.newaxis]
 
   def _read(self, path: pathlib.Path) -> np.ndarray:
+    """`[side, side, side, 1]` bool."""
     grid = voxels.check_occupancy(read_binvox(path), str(path))
     smaller = voxels.downscale(grid, self._side, threshold=self._threshold)
     return smaller[..., np.newaxis]

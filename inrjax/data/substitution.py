@@ -4,6 +4,7 @@ import abc
 import pathlib
 import threading
 import warnings
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -45,17 +46,42 @@ class SubstitutingFiles(abc.ABC):
     return len(self._paths)
 
   def __getitem__(self, index: int) -> np.ndarray:
-    if not 0 <= index < len(self):
-      raise IndexError(f"Index {index} of {len(self)} {self.WHAT}.")
-    for offset in range(len(self)):
-      path = self._paths[(index + offset) % len(self)]
+    return self._first_readable(range(len(self)), index)
+
+  def part(self, indices: Sequence[int]) -> "FilesPart":
+    """Some of the files, such as those of one split.
+
+    Args:
+      indices: of the files, in `[0, len)`; at least one.
+
+    Returns:
+      A source in which no file but these stands in for a broken one.
+
+    Raises:
+      ValueError: for no indices, or one outside.
+    """
+    return FilesPart(self, indices)
+
+  def _first_readable(self, indices: Sequence[int], place: int) -> np.ndarray:
+    """What is at a place of some files, or at the next that can be read."""
+    if not 0 <= place < len(indices):
+      raise IndexError(f"Index {place} of {len(indices)} {self.WHAT}.")
+    for offset in range(len(indices)):
+      path = self._paths[indices[(place + offset) % len(indices)]]
       if path in self._unreadable:
         continue
       try:
-        return self._read(path)
+        values = self._read(path)
       except self.ERROR as error:
         self._leave_out(path, error)
-    raise self.ERROR(f"None of {len(self)} {self.WHAT} is readable.")
+      else:
+        return self._at(indices[place], values)
+    raise self.ERROR(f"None of {len(indices)} {self.WHAT} is readable.")
+
+  def _at(self, index: int, values: np.ndarray) -> np.ndarray:
+    """What a file's values become at an index; they stay as they are."""
+    del index
+    return values
 
   @abc.abstractmethod
   def _read(self, path: pathlib.Path) -> np.ndarray:
@@ -70,5 +96,33 @@ class SubstitutingFiles(abc.ABC):
     warnings.warn(
       f"{error} Left out ({count} unreadable so far).",
       self.WARNING,
-      stacklevel=3,
+      stacklevel=4,
     )
+
+
+class FilesPart:
+  """Some files of a source, in which only they stand in for one another."""
+
+  def __init__(self, files: SubstitutingFiles, indices: Sequence[int]):
+    """See `SubstitutingFiles.part`."""
+    self._files = files
+    self._indices = tuple(int(index) for index in indices)
+    if not self._indices:
+      raise ValueError("indices must not be empty.")
+    low, high = min(self._indices), max(self._indices)
+    if low < 0 or high >= len(files):
+      raise ValueError(
+        f"indices must be in [0, {len(files)}), got {low} to {high}."
+      )
+
+  @property
+  def paths(self) -> tuple[pathlib.Path, ...]:
+    """The file behind each index."""
+    paths = self._files.paths
+    return tuple(paths[index] for index in self._indices)
+
+  def __len__(self) -> int:
+    return len(self._indices)
+
+  def __getitem__(self, index: int) -> np.ndarray:
+    return self._files._first_readable(self._indices, index)

@@ -65,7 +65,7 @@ class TFDSSounds(substitution.SubstitutingFiles):
       raise audio.AudioError(f"{name}/{split} has no sounds.")
 
   def _read(self, path: pathlib.Path) -> np.ndarray:
-    """`[T, 1]` int16; raises `AudioError`."""
+    """`[T, 1]` int16; warns of quality as `audio.read_audio`; `AudioError`."""
     example = self._examples[self._indices[path]]
     if self._feature not in example:
       raise ValueError(
@@ -88,4 +88,5 @@ class TFDSSounds(substitution.SubstitutingFiles):
         f"{path} has levels from {samples.min()} to {samples.max()}, beyond "
         "16 bits."
       )
+    audio.warn_of_sound(path, samples)
     return samples.astype(np.int16)[:, np.newaxis]

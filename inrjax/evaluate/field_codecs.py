@@ -221,6 +221,30 @@ def sz3(
   return SignalCodec("SZ3", _bounds(value_range), encode, decode, split_sz3)
 
 
+def filled(codec: SignalCodec[Array]) -> SignalCodec[Array]:
+  """The same codec for arrays with missing values (NaN).
+
+  They are coded as the mean of those that are there. Which ones they are is in
+  no file: the codec gets the mask for free, and decoded arrays have values
+  everywhere, so compare what is there alone, as `signal_codecs.of_arrays` does.
+
+  Args:
+    codec: of arrays without missing values.
+
+  Returns:
+    The codec; arrays that miss nothing are coded as before.
+  """
+
+  def encode(signal: Array, setting: float) -> Files:
+    missing = np.isnan(signal)
+    if missing.any() and not missing.all():
+      mean = signal.mean(where=~missing, dtype=np.float64)
+      signal = np.where(missing, mean.astype(signal.dtype), signal)
+    return codec.encode(signal, setting)
+
+  return dataclasses.replace(codec, encode=encode)
+
+
 def of_shares(
   codec: SignalCodec[Array], value_range: tuple[float, float] | None = None
 ) -> SignalCodec[Array]:

@@ -102,6 +102,9 @@ def of_arrays(
 ) -> Comparison[Array]:
   """Compares arrays `[..., C]` value by value.
 
+  What is NaN in the original is missing and in no error; places count all the
+  same, whether or not there is a value.
+
   Args:
     value_range: whose difference is PSNR's peak; None takes the range of each
       original.
@@ -111,10 +114,14 @@ def of_arrays(
   """
 
   def errors(original: Array, decoded: Array) -> signal_errors.SignalErrors:
+    missing = np.isnan(original)
     return signal_errors.signal_errors(
-      original, decoded, value_range=value_range or own_range(original),
+      original,
+      decoded,
+      value_range=value_range or own_range(original),
       unit=unit,
-    )  # fmt: skip
+      present=~missing if missing.any() else None,
+    )
 
   def num_places(signal: Array) -> int:
     return int(np.prod(signal.shape[:-1]))
@@ -126,9 +133,9 @@ def own_range(signal: Array) -> tuple[float, float]:
   """Lowest and highest value, the second above the first in any case.
 
   Args:
-    signal: finite, of any shape but empty.
+    signal: finite but for NaN, which is skipped; of any shape but empty.
   """
-  low, high = float(np.min(signal)), float(np.max(signal))
+  low, high = float(np.nanmin(signal)), float(np.nanmax(signal))
   return low, high if low < high else low + max(1.0, abs(low))
 
 

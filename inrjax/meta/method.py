@@ -25,6 +25,7 @@ import optax
 
 from inrjax.adapt import gradient as gradient_lib
 from inrjax.adapt import links, loop, tiles
+from inrjax.coords import masked
 from inrjax.coords import select as select_lib
 from inrjax.networks import network as network_lib
 from inrjax.networks import partition as partition_lib
@@ -263,7 +264,7 @@ class Method:
       outer: what the outer loop learns.
       noise: `noise(key)` in training, where gates are sampled; an empty tree
         for the deterministic gates of test time.
-      context: the signal.
+      context: the signal; what a `masked.MaskedContext` misses is in no loss.
       start: the `state` of an earlier fit to go on from; None begins anew.
 
     Returns:
@@ -294,7 +295,7 @@ class Method:
       gradient=self.gradient,
       select=loss_fn.selecting(self.select),
       ema_decay=self.ema_decay,
-    )(key, shared, state, meta, context)
+    )(key, shared, state, meta, masked.balanced(context))
     values = loss_fn.values(shared, adapted.fast)
     return Adapted(values, adapted.losses, adapted.fast)
 
@@ -359,13 +360,16 @@ class _Reconstruction(NamedTuple):
       key: Array, shared: PyTree, fast: PyTree, context: Context
     ) -> Context:
       values = self.values(shared, fast)
-      return select(key, shared["shared"], values, context)
+      chosen = select(key, shared["shared"], values, context)
+      return masked.balanced(chosen)
 
     return selected
 
   def __call__(self, shared: PyTree, fast: PyTree, context: Context) -> Array:
     values = self.values(shared, fast)
     prediction = self.method.apply(shared["shared"], values, context.coords)
+    if isinstance(context, masked.MaskedContext):
+      return masked.masked_squared_error(prediction, context)
     return gradient_lib.squared_error(prediction, context.values)
 
 

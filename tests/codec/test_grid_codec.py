@@ -204,6 +204,32 @@ def test_missing_values_are_in_no_loss(globe):
   np.testing.assert_allclose(first[0], flat, atol=1e-5)
 
 
+def test_fits_around_missing_values_are_of_tiles(globe, monkeypatch):
+  spec = dataclasses.replace(
+    globe.spec, num_steps=1, rates=recipes.InnerRates(0.1, 0.1)
+  )
+  plan = globe.plan(
+    globe.check_signal(tiny.temperatures(1)), tiny.field_metadata(7, 8)
+  )
+  rng = np.random.default_rng(0)
+  blocks = rng.uniform(0, 1, (1, 56, 1)).astype(np.float32)
+  mask = rng.uniform(size=(1, 56)) > 0.3
+
+  def fitted():
+    network = grid_network.GridNetwork(spec, globe._network.outer)
+    fit = network._fit(0, 0, True, 56)
+    program = fit.lower(plan.coords, blocks, mask[..., None].astype("f4"))
+    return network.fit(blocks, plan.coords, present=mask), program.as_text()
+
+  whole, at_once = fitted()
+  monkeypatch.setattr(grid_network, "_POINTS", 10)
+  found, program = fitted()
+  np.testing.assert_allclose(found, whole, atol=1e-5)
+  # Fails if some of the network's activations are of all points.
+  activations = f"56x{spec.network.width}xf32"
+  assert activations in at_once and activations not in program
+
+
 def test_fits_that_get_worse_take_smaller_steps(globe):
   # Fails if a block keeps a fit that is worse than none, or one whose error
   # falls loses the rates that were learned.

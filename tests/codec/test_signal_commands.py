@@ -142,6 +142,16 @@ def test_info_shows_kind_unit_and_attributes(run):
     ("image", "a.png", ("--max-error", "1"), "is an image"),
     ("audio", "missing.wav", (), "missing.wav: No such file"),
     ("field", "a.nc", ("--variable", "u10"), "no variable 'u10'.*t2m"),
+    ("field", "two.nc", (), "two.nc, u is in m s-1.*by --variable t2m"),
+    ("field", "a.nc", ("--convert",), "--convert is for sound"),
+    ("field", "a.nc", ("--side", "7"), "--side is for meshes"),
+    ("audio", "a.wav", ("--variable", "u"), "--variable is for netCDF"),
+    ("audio", "a.wav", ("--beta", "1"), "--beta .* --adapt"),
+    ("image", "a.png", ("--adapt", "1", "--max-error", "1"), "no --max-error:"),
+    ("image", "a.png", ("--adapt", "1", "--variable", "u"), "no --variable:"),
+    ("image", "a.png", ("--adapt", "1", "--convert"), "no --convert:"),
+    ("image", "a.png", ("--adapt", "1", "--side", "7"), "no --side:"),
+    ("image", "a.png", ("--adapt", "1", "--kind", "video"), "no --kind:"),
     ("audio", "a.wav", ("--bpp", "1", "--max-error", "9"), "not both"),
   ],
 )
@@ -150,7 +160,9 @@ def test_what_a_model_does_not_serve_is_one_line(
 ):
   write_sound("a.wav")
   write_sound("fast.wav", rate=44100)
-  write_field("a.nc")
+  both = write_field("a.nc")
+  both["u"] = both["t2m"].assign_attrs(units="m s-1")
+  both[["u", "t2m"]].to_netcdf("two.nc", engine="h5netcdf")
   Image.fromarray(tiny_codec.picture(9, 9)).save("a.png")
   code, out, err = run("compress", model, *options, name, "out.inr")
   assert (code, out) == (1, "") and err.count("\n") == 1
@@ -165,9 +177,12 @@ def test_images_and_sounds_do_not_mix(run):
   assert code == 1 and "b.png is an image by its name" in err
 
 
+@pytest.mark.filterwarnings("default")
 def test_other_sound_is_converted_on_request(run):
   write_sound("a.wav", rate=16000, channels=2)
-  assert run("compress", "audio", "--convert", "a.wav", "a.inr")[0] == 0
+  code, _, err = run("compress", "audio", "--convert", "a.wav", "a.inr")
+  # Fails if a channel is lost without a word.
+  assert code == 0 and re.search("MixedChannelsWarning: a.wav.*2 chan", err)
   assert run("decompress", "audio", "a.inr", "b.wav")[0] == 0
   info = soundfile.info("b.wav")
   assert (info.samplerate, info.channels, info.frames) == (8000, 1, 85)
@@ -186,3 +201,24 @@ def test_outputs_of_another_kind_are_refused(run):
     assert code == 1 and err.count("\n") == 1
     assert re.search(message, err), err
   assert not list(pathlib.Path().glob("b.*"))
+
+
+def test_sound_beyond_full_scale_keeps_its_bound(run):
+  samples = np.sin(np.arange(60)) * 27
+  soundfile.write("a.wav", samples, 8000, "FLOAT")
+  options = ("--max-error", 0.5)
+  code, out, err = run("compress", "audio", *options, "a.wav", "a.inr")
+  assert (code, err) == (0, "") and ", largest 0." in out
+  assert run("decompress", "audio", "a.inr", "b.wav")[0] == 0
+  # Fails if the bound is of samples that were cut off.
+  assert np.abs(soundfile.read("b.wav")[0] - samples).max() <= 0.5 + 1e-6
+
+
+def test_evaluate_is_for_images(run, tmp_path):
+  write_sound("a.wav")
+  Image.fromarray(tiny_codec.picture(9, 9)).save("a.png")
+  # Fails if the folder, or the picture, is to blame.
+  for path in (tmp_path, "a.png"):
+    code, _, err = run("evaluate", "audio", "--json", "a.json", path)
+    assert code == 1 and "evaluate measures images" in err
+    assert "serves audio, array" in err and err.count("\n") == 1

@@ -194,6 +194,18 @@ def test_sounds_of_tfds_are_cut_and_short_ones_replaced(monkeypatch):
   assert sounds[0].dtype == np.int16 and sounds[0].shape == (20, 1)
 
 
+def test_clipping_and_silence_in_tfds_are_named(monkeypatch):
+  # Fails if sound of TFDS is less looked at than that of files.
+  loud = np.arange(40)
+  loud[3:6] = 32767
+  fake_tfds(monkeypatch, [{"speech": loud}, {"speech": np.zeros(40, int)}])
+  sounds = data.TFDSSounds("a", split="b", seconds=2.0, rate=10)
+  with pytest.warns(data.ClippedAudioWarning, match="b/0 is clipped"):
+    _ = sounds[0]
+  with pytest.warns(data.SilentAudioWarning, match="b/1 is silent"):
+    _ = sounds[1]
+
+
 @pytest.mark.parametrize(
   ("samples", "match"),
   [

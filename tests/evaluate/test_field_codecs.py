@@ -212,3 +212,25 @@ def test_curves_rise():
   )
   assert (np.diff(curve.bpp) > 0).all() and (np.diff(curve.psnr) > 0).all()
   assert all(p.extra["max_error"] <= p.setting for p in curve.points)
+
+
+def test_missing_values_are_filled_and_in_no_error():
+  holed = FIELD.copy()
+  holed[3:9, 4:20] = np.nan
+  codec = field_codecs.filled(field_codecs.slicewise(classical.jpeg(), RANGE))
+  how = signal_codecs.of_arrays(RANGE)
+  (row,) = signal_codecs.measure_signal(codec, holed, 90, how)
+  there = ~np.isnan(holed)
+  # Fails if errors count what is missing, or the peak is another's.
+  assert row.errors.num_values == there.sum()
+  mean = holed[there].mean(dtype=np.float64)
+  by_hand = np.where(there, holed, np.float32(mean))
+  plain = field_codecs.slicewise(classical.jpeg(), RANGE)
+  # Fails if anything but the mean of what is there is coded instead.
+  assert codec.encode(holed, 90) == plain.encode(by_hand, 90)
+  assert codec.encode(FIELD, 90) == plain.encode(FIELD, 90)
+  # Places count whether or not there is a value.
+  assert row.rate.num_pixels == FIELD.size
+  assert signal_codecs.own_range(holed)[0] == np.nanmin(holed)
+  with pytest.raises(ValueError, match="missing"):
+    codec.encode(np.full_like(FIELD, np.nan), 90)

@@ -20,9 +20,11 @@ from experiments import (
   shapenet10,
   signal_figures,
 )
-from inrjax import evaluate
+from inrjax import codec, evaluate
 from inrjax.codec import kinds, signal_files
 from inrjax.evaluate import audio_codecs, field_codecs, programs
+from inrjax.meta import recipes
+from inrjax.networks import siren
 from tests.codec import tiny_grids
 from tests.experiments import test_configs
 
@@ -335,3 +337,73 @@ def test_a_file_is_drawn_before_and_after_a_model(tmp_path) -> None:
     signal_figures.picture(
       out, model="cifar10", signal="a.nc", quality=None, step=0
     )
+
+
+def test_one_of_several_signals_is_drawn(tmp_path) -> None:
+  cube = (np.indices((6, 6, 6)).sum(0) < 7).astype(np.float32)[..., None]
+  spec = codec.GridSpec(
+    network=siren.SirenConfig(
+      depth=1, width=4, in_dim=3, out_dim=1, modulate=("shift",)
+    ),
+    rates=recipes.InnerRates(0.1, 0.1),
+    num_steps=1,
+    kinds=("occupancy",),
+    sides=(3, 3, 3),
+  )
+  made = tiny_grids.make(spec, [kinds.Signal("occupancy", cube)])
+  made.save(tmp_path / "shapes.inrmodel")
+  np.savez(tmp_path / "two.npz", a=cube[..., 0], b=1 - cube[..., 0])
+  np.save(tmp_path / "one.npy", cube[..., 0])
+  options = {
+    "model": str(tmp_path / "shapes.inrmodel"), "quality": 50.0, "step": 0
+  }  # fmt: skip
+  out, two = tmp_path / "a.png", str(tmp_path / "two.npz")
+  with pytest.raises(SystemExit, match="--variable: .*a, b; name one"):
+    signal_figures.picture(out, signal=two, **options)
+  for wrong, reason in (
+    ({"signal": two, "variable": "c"}, "--signal"),
+    ({"signal": two, "side": 8}, "--side"),
+    ({"signal": str(tmp_path / "one.npy"), "variable": "c"}, "--"),
+    ({"signal": str(tmp_path / "none.npz")}, "--signal"),
+  ):
+    with pytest.raises(SystemExit, match=reason):
+      signal_figures.picture(out, **options, **wrong)
+  # Fails if the first is taken whatever is asked for.
+  drawn = []
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(
+      signal_figures, "draw", lambda *args, **_: drawn.append(args[1].values)
+    )
+    signal_figures.picture(out, signal=two, variable="b", **options)
+    pytest.importorskip("trimesh", reason="trimesh is not installed")
+    (tmp_path / "a.off").write_text(TETRAHEDRON)
+    # Fails if meshes are not read, or the side is the reader's own.
+    signal_figures.picture(
+      out, signal=str(tmp_path / "a.off"), side=8, **options
+    )
+  np.testing.assert_array_equal(drawn[0], 1 - cube)
+  assert drawn[1].shape == (8, 8, 8, 1) and drawn[1].any()
+
+
+TETRAHEDRON = """OFF
+4 4 6
+0 0 0
+1 0 0
+0 1 0
+0 0 1
+3 0 2 1
+3 0 1 3
+3 1 2 3
+3 0 3 2
+"""
+
+
+def test_missing_values_are_coded_by_classical_codecs(tmp_path) -> None:
+  values = config("fields_cpu", "jpeg", jpeg=(90,))
+  values["signal"]["value_range"] = (230.0, 290.0)
+  holed = FIELDS[0].copy()
+  holed[2:5, 3:9] = np.nan
+  run(values, tmp_path, [kinds.Signal("field", holed, {}, "K")])
+  (point,) = json.loads((tmp_path / "jpeg.json").read_text())["quantised"]
+  # Fails if what is missing is refused, or in the error.
+  assert 0 < point["rmse"] <= point["max_error"] < 30

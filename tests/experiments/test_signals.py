@@ -27,8 +27,9 @@ from experiments import (
   signals,
   ucf101,
 )
-from inrjax import data
-from inrjax.codec import errors, files_video, grid_fit, loading
+from inrjax import coords, data
+from inrjax.codec import errors, files_video, grid_fit, kinds, loading
+from inrjax.types import Context
 from tests.data import test_binvox
 from tests.experiments import test_configs as images
 
@@ -54,7 +55,7 @@ TRAINED = (
   "ucf101/functa_cpu",
 )
 PLACES = {
-  "era5": "a.nc",
+  "era5": "holes.nc",  # A third of its values is missing.
   "librispeech": "speech",
   "shapenet10": "voxels",
   "ucf101": "clips",
@@ -71,10 +72,12 @@ def folder(tmp_path_factory) -> pathlib.Path:
   latitudes, longitudes = np.linspace(90, -90, 7), np.arange(8) * 45.0
   values = 250 + 30 * np.cos(np.deg2rad(latitudes))[:, None]
   values = values + rng.normal(0, 3, (9, 7, 8))
-  xarray.Dataset(
-    {"TREFHT": (("time", "lat", "lon"), values.astype("f4"), {"units": "K"})},
-    {"lat": latitudes, "lon": longitudes},
-  ).to_netcdf(root / "a.nc", engine="h5netcdf")
+  holed = np.where(rng.random((7, 8)) < 0.3, np.nan, values)
+  for name, some in (("a.nc", values), ("holes.nc", holed)):
+    xarray.Dataset(
+      {"TREFHT": (("time", "lat", "lon"), some.astype("f4"), {"units": "K"})},
+      {"lat": latitudes, "lon": longitudes},
+    ).to_netcdf(root / name, engine="h5netcdf")
   for part in ("train", "val", "test"):
     (root / "globes" / part).mkdir(parents=True)
     np.savez(
@@ -130,6 +133,7 @@ def shrunk(config: Any) -> dict[str, Any]:
       num_steps=(1,),
       ema_decays=(1.0,),
       qualities=(30.0,),
+      bits=(2, 8),
     )
     config.evaluate.encoder.num_steps = 1
     config.export.num_signals = 2
@@ -249,6 +253,11 @@ def test_configs_train_evaluate_and_export(
   assert record["num_signals"] == 2 and record["unquantised"]
   assert 0 < point["payload_bpp"] < point["bpp"]
   assert point["rmse"] <= point["max_error"]
+  coarse, fine = record["fixed_width"]
+  assert (coarse["num_bits"], fine["num_bits"]) == (2, 8)
+  assert fine["nominal_bpp"] == pytest.approx(4 * coarse["nominal_bpp"])
+  assert 0 < coarse["estimated_bpp"] < fine["estimated_bpp"]
+  assert math.isfinite(coarse["psnr"])
   if data_set == "shapenet10":
     for found in (point, *record["unquantised"]):
       # Fails if accuracies are given in percent, or not at all.
@@ -266,9 +275,14 @@ def test_fields_are_found_in_either_form(folder) -> None:
   assert len(era5.load("train", folder / "a.nc", **options)) == 7
   test = era5.load("test", folder / "a.nc", **options)
   assert len(test) == 2 and test[0].unit == "K"
-  globes = era5.load("validation", folder / "globes", **options)
+  with pytest.warns(UserWarning, match="variable=TREFHT.* are not used"):
+    globes = era5.load("validation", folder / "globes", **options)
   # Fails if files of one are read with the other's names.
   assert globes[0].values.shape == (7, 8, 1)
+  with pytest.warns(UserWarning, match="not used"):
+    other = era5.load("test", folder / "globes", **options | {"regrid": (3, 4)})
+  # Fails if a grid that was asked for is forgotten.
+  assert other[0].values.shape == (3, 4, 1) and other[0].unit == "K"
   wrong = options | {"variable": "t2m"}
   with pytest.raises(errors.UnsupportedSignalError, match="TREFHT"):
     era5.load("train", folder / "a.nc", **wrong)
@@ -299,6 +313,81 @@ def test_fields_of_several_files_lie_on_one_grid(folder, tmp_path) -> None:
     era5.load("train", tmp_path, **options, regrid=(7, 16))
 
 
+def fields_run(path: pathlib.Path, name: str, **settings: Any) -> signals.Run:
+  """A run on fields of a file, of a config that is shrunk."""
+  config = images.read(images.FOLDER / f"era5/{name}.py").get_config()
+  values = shrunk(config) | settings
+  source = values["data"]["source"]
+  return signals.Run(
+    values, path.parent, lambda split: era5.load(split, path, **source)
+  )
+
+
+def test_what_fields_miss_is_in_no_loss(folder) -> None:
+  for name, expected in (("a.nc", Context), ("holes.nc", coords.MaskedContext)):
+    run = fields_run(folder / name, "coinpp_cpu")
+    batch = next(run._batches())
+    seen = []
+
+    def adapt(key, outer, noise, context, seen=seen):
+      seen.append(context)
+      raise StopIteration
+
+    # It cannot be set on a frozen value.
+    object.__setattr__(run._method, "adapt", adapt)
+    state = run._problem.state
+    with pytest.raises(StopIteration):
+      run._problem.objective(state.key, state.params, state.carry, batch)
+    # Fails if other runs compile another program than they did.
+    assert type(seen[0]) is expected
+  assert np.isnan(batch).any()
+  start = {"num_signals": 7, "num_steps": 1}
+  basis = fields_run(folder / "holes.nc", "coinpp_cpu", start=start)
+  with pytest.raises(build.ConfigError, match="principal components"):
+    basis._start()
+
+
+def test_errors_leave_out_what_is_missing() -> None:
+  unit = np.random.default_rng(0).random((4, 5, 1)).astype(np.float32)
+  there = np.arange(20).reshape(4, 5, 1) % 3 > 0
+  holed = np.where(there, unit, np.float32(np.nan))
+  masks = []
+
+  class Network(Same):
+    def fit(self, blocks, coords, *, present):
+      masks.append(present)
+      # Fails if NaN reaches the network.
+      return np.where(np.isfinite(blocks), blocks + np.float32(0.1), np.nan)
+
+  found = signal_quality.of_fits(
+    Network(None), [holed], np.zeros((20, 3)), kind="field"
+  )
+  assert found == {"psnr": pytest.approx(20, abs=1e-3)}
+  np.testing.assert_array_equal(masks[0], there.reshape(1, 20))
+
+
+def test_missing_values_that_cannot_be_used_are_refused() -> None:
+  values = np.ones((2, 6, 1), np.float32)
+  values[1, 2] = np.nan
+  source = [kinds.Signal("array", one) for one in values]
+
+  class Spec:
+    sides, value_range = None, (0.0, 2.0)
+
+  class Blocks(Spec):
+    sides = (3,)
+
+  assert np.isnan(signals._Units(source, Spec)[1]).sum() == 1
+  with pytest.raises(errors.UnsupportedSignalError, match="cut into blocks"):
+    signals._Units(source, Blocks)[1]
+  with pytest.raises(errors.UnsupportedSignalError, match="Signal 1 has"):
+    signals._Units(source, Spec, may_miss=False)[1]
+  for bad in (np.nan, np.inf):
+    wrong = [kinds.Signal("array", np.full((6, 1), bad, np.float32))]
+    with pytest.raises(errors.UnsupportedSignalError, match="infinite"):
+      signals._Units(wrong, Spec)[0]
+
+
 def test_sounds_are_split(folder) -> None:
   options = {"seconds": 0.05, "rate": 16000, "held_out": 1, "tfds": None}
   found = {
@@ -310,6 +399,15 @@ def test_sounds_are_split(folder) -> None:
   train = [found["train"][i].values for i in range(3)]
   held_out = found["validation"][0].values
   assert not any(np.array_equal(held_out, values) for values in train)
+  every = options | {"held_out": 0}
+  train, seen = (
+    librispeech.load(split, folder / "speech", **every)
+    for split in ("train", "validation")
+  )
+  # Fails if nothing can be held out of training.
+  assert len(train) == 4
+  first = found["test"][0].values
+  np.testing.assert_array_equal(seen[0].values, first)
   other = librispeech.load(
     "test", folder / "speech", **options | {"rate": 8000}
   )
@@ -318,6 +416,21 @@ def test_sounds_are_split(folder) -> None:
     pytest.raises(errors.UnsupportedSignalError),
   ):
     other[0]
+
+
+def test_broken_sounds_for_validation_are_not_those_trained_on(
+  folder, tmp_path
+) -> None:
+  for path in sorted((folder / "speech/train").iterdir()):
+    (tmp_path / "train").mkdir(exist_ok=True)
+    (tmp_path / "train" / path.name).write_bytes(path.read_bytes())
+  (tmp_path / "train/3.flac").write_bytes(b"")
+  options = {"seconds": 0.05, "rate": 16000, "held_out": 2, "tfds": None}
+  held_out = librispeech.load("validation", tmp_path, **options)
+  with pytest.warns(data.UnreadableAudioWarning, match="3.flac"):
+    values = held_out[1].values
+  # Fails if the first sound of training stands in for the last one.
+  np.testing.assert_array_equal(values, held_out[0].values)
 
 
 def test_sounds_of_tfds(monkeypatch) -> None:
@@ -385,6 +498,10 @@ def test_weights_are_fitted(folder, tmp_path) -> None:
   assert first > 15
   found = run._validation(state)
   assert set(found) == {"validation_psnr"}
+  holed = np.where(np.arange(50) % 2, 0.5, np.nan)[:, None].astype(np.float32)
+  psnrs = run._full_fit(jax.device_get(state.params), [holed])
+  # Fails if what is missing is in the loss of the fit.
+  assert psnrs.shape == (1, 3) and np.isfinite(psnrs).all()
   with pytest.raises(build.ConfigError, match="--mode=export"):
     run.write_model()
 
@@ -415,6 +532,22 @@ def test_volumes_are_split_by_name(folder) -> None:
     fastmri.load("train", folder / "nowhere", **VOLUMES)
   with pytest.raises(SystemExit, match="--data_dir"):
     fastmri.load("train", None, **VOLUMES)
+
+
+def test_a_broken_volume_is_not_made_up_from_the_other_split(tmp_path) -> None:
+  for index in range(3):
+    np.save(tmp_path / f"v{index}.npy", np.full((2, 2, 2), index, np.uint8))
+  (tmp_path / "v1.npy").write_bytes(b"")
+  options = VOLUMES | {"test_files": ("v1.npy",)}
+  fastmri._divided.cache_clear()
+  # Fails if v2, of training, is what is tested.
+  with (
+    pytest.warns(data.UnreadableVolumeWarning, match="v1.npy"),
+    pytest.raises(errors.UnsupportedSignalError, match="None of 1 volumes"),
+  ):
+    fastmri.load("test", tmp_path, **options)[0]
+  train = fastmri.load("train", tmp_path, **options)
+  assert [int(train[i].values.max()) for i in range(2)] == [0, 2]
 
 
 def test_blocks_of_volumes_are_drawn(folder) -> None:
@@ -502,9 +635,9 @@ def test_voxels_of_either_form(folder, tmp_path) -> None:
     test_binvox.write(where, box)
   parts = [shapenet10.load(s, tmp_path, **VOXELS) for s in ("train", "test")]
   assert [len(part) for part in parts] == [8, 2]
-  shapes = [{i // 2 for i in part.indices} for part in parts]
+  shapes = [{path.parent.name for path in part.grids.paths} for part in parts]
   # Fails if variants of one shape are in both.
-  assert shapes[0] | shapes[1] == {*range(5)} and not shapes[0] & shapes[1]
+  assert shapes[0] | shapes[1] == {*"01234"} and not shapes[0] & shapes[1]
   assert parts[1][0].values.shape == (6, 6, 6, 1)
   some = shapenet10.load("train", tmp_path, **VOXELS | {"classes": ("00",)})
   assert len(some) == 4
@@ -512,6 +645,15 @@ def test_voxels_of_either_form(folder, tmp_path) -> None:
     shapenet10.load("train", tmp_path, **VOXELS | {"classes": ("09",)})
   with pytest.raises(build.ConfigError, match="sizes"):
     shapenet10.load("train", tmp_path, **VOXELS | {"test_share": 1.0})
+  (left_out,) = shapes[1]
+  broken = next(tmp_path.rglob(f"{left_out}/model.solid.binvox"))
+  broken.write_bytes(b"")
+  # Fails if a training shape stands in for a broken one of the test.
+  with (
+    pytest.warns(data.UnreadableVoxelsWarning),
+    pytest.raises(errors.UnsupportedSignalError, match="None of 2 grids"),
+  ):
+    shapenet10.load("test", tmp_path, **VOXELS)[0]
 
 
 CLIPS = {
@@ -659,10 +801,42 @@ class Same:
 )
 def test_fits_of_blocks_of_any_number_of_axes(shape, sides) -> None:
   unit = np.random.default_rng(0).random((*shape, 1)).astype(np.float32)
-  coords = np.zeros((math.prod(sides or shape), len(shape)))
-  found = signal_quality.of_fits(Same(sides), [unit], coords, kind="array")
+  points = np.zeros((math.prod(sides or shape), len(shape)))
+  found = signal_quality.of_fits(Same(sides), [unit], points, kind="array")
   # Fails if blocks come back in another order.
   assert found == {"psnr": pytest.approx(20, abs=1e-3)}
+
+
+class Stored(Same):
+  """A network that stores a block of two points as it is."""
+
+  def fit(self, blocks, coords):
+    return blocks[..., 0]
+
+  def values(self, fast, coords):
+    return fast[..., None]
+
+
+def test_fixed_widths_are_those_of_the_training_signals() -> None:
+  rng = np.random.default_rng(0)
+  training = [rng.random((10, 1)).astype(np.float32) for _ in range(40)]
+  unit = rng.random((6, 1)).astype(np.float32)
+  records = signal_quality.fixed_width(
+    Stored((2,)), iter(training), [unit], np.zeros((2, 1)),
+    kind="array", num_bits=(3, 6), seed=0,
+  )  # fmt: skip
+  known = np.concatenate(training).reshape(-1, 2)
+  for record in records:
+    bits = record["num_bits"]
+    # Fails if the range is that of the test, or not 3 deviations wide.
+    low = known.mean(0) - 3 * known.std(0)
+    step = 6 * known.std(0) / (2**bits - 1)
+    rounded = low + step * np.rint((unit.reshape(-1, 2) - low) / step)
+    error = np.mean((rounded - unit.reshape(-1, 2)) ** 2)
+    assert record["psnr"] == pytest.approx(-10 * np.log10(error), abs=1e-3)
+    # Six values of six places.
+    assert record["nominal_bpp"] == bits
+    assert record["estimated_bpp"] < bits
 
 
 def test_the_papers_numbers_for_volumes_and_voxels() -> None:

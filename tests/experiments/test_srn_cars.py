@@ -5,6 +5,7 @@ import inspect
 import json
 import math
 import pathlib
+import shutil
 from typing import Any
 
 import jax
@@ -364,6 +365,21 @@ def test_views_are_divided() -> None:
       scene_quality.divide(
         scene, num_held_out=count, rng=np.random.default_rng(0)
       )
+
+
+def test_a_broken_scene_is_not_made_up_from_the_other_split(
+  folder, tmp_path
+) -> None:
+  shutil.copytree(folder / "cars/cars_train", tmp_path / "scenes")
+  *_, last = sorted((tmp_path / "scenes").iterdir())
+  (last / "intrinsics.txt").write_text("")
+  found = srn_cars.load("test", tmp_path / "scenes", **SOURCE)
+  # Fails if the first scene, of training, is what is tested.
+  with (
+    pytest.warns(data.UnreadableSceneWarning),
+    pytest.raises(errors.UnsupportedSignalError, match="None of 1 scenes"),
+  ):
+    found[0]
 
 
 def test_splits_are_found(folder, tmp_path) -> None:

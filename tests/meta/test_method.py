@@ -326,3 +326,33 @@ def test_open_gates_on_values_are_the_dense_network(grouping):
   found = adapted(gated, gated.init(KEY), {}, context)
   expected = adapted(dense, dense.init(KEY), {}, context)
   np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ("tile", "pruned"), [(4, False), (None, True)], ids=["tiled", "pruned"]
+)
+def test_what_is_missing_is_as_if_it_were_not_in_the_context(tile, pruned):
+  # Fails if a fit, its losses or the outer gradient see what is missing, or
+  # tiles with few values weigh as much as full ones.
+  network = dataclasses.replace(SIREN, depth=1)
+  method = dataclasses.replace(
+    meta.modulated(network=network, rates=RATES, num_steps=1), point_tile=tile
+  )
+  if pruned:
+    choose = coords.top_error(method.apply, num_points=4)
+    method = dataclasses.replace(method, select=choose)
+  outer, whole = method.init(KEY), contexts()[0]
+  there = np.array([1, 1, 0, 0, 0, 1, 1, 1, 0], bool)
+  few = Context(whole.coords[there], whole.values[there])
+  holed = coords.masked_context(
+    whole.coords, jnp.where(there[:, None], whole.values, jnp.nan)
+  )
+
+  def loss(outer, context):
+    found = method.adapt(KEY, outer, {}, context)
+    return found.losses[-1], found
+
+  both = [jax.jit(jax.grad(loss, has_aux=True))(outer, c) for c in (few, holed)]
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6), *both
+  )
