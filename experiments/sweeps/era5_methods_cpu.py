@@ -1,22 +1,9 @@
 """COIN++, Functa and MSCN on temperature, at equal values and equal steps."""
 
 from experiments import sweeps
-
-METHODS = ("coinpp", "functa", "mscn")
-NUM_MODULATIONS = (4, 16, 64)
-SEEDS = (0, 1)
+from experiments.sweeps import method_comparison
 
 
 def get_sweep() -> list[sweeps.Entry]:
-  """Every method at every number of values, from every seed."""
-  return [
-    sweeps.Entry(
-      name=f"{method}/{number}/seed{seed}",
-      launcher="experiments.era5",
-      config=f"experiments/configs/era5/{method}_cpu.py:{number}",
-      overrides={"seed": seed},
-    )
-    for seed in SEEDS
-    for number in NUM_MODULATIONS
-    for method in METHODS
-  ]
+  """Every method at every number of values, from two seeds."""
+  return method_comparison.entries("era5", (4, 16, 64), seeds=(0, 1))
