@@ -40,6 +40,13 @@ def clock(monkeypatch):
   monkeypatch.setattr(clips, "time", fake)
 
 
+def stands_still(state, step_fn, batches, *, num_steps, placement):
+  del step_fn, placement
+  # Fails if frames are cut to less than a crop, or scaled.
+  assert next(batches).shape == (1, 37, 48, 3)
+  return state._replace(step=np.asarray(num_steps))
+
+
 def _adapt(codec, frames, num_steps, **settings):
   seen = []
   best = clips.adapt_clip(
@@ -65,8 +72,9 @@ def test_it_goes_on_while_there_is_a_gain(
   assert best.improves and 0 < best.step <= 16
   last = seen[-1][1]
   assert last["bpp"] == pytest.approx(last["rate"] + last["model_rate"])
-  # Fails if the gain asked for is not in percent a minute.
-  _, few = _adapt(codec, frames, 3, min_gain=99.0)
+  # Fails if it goes on without a gain.
+  monkeypatch.setattr(loop, "train", stands_still)
+  _, few = _adapt(codec, frames, 3, min_gain=1e-9)
   assert len(few) == 2
   with pytest.raises(ValueError, match="min_gain"):
     _adapt(codec, frames, 3, min_gain=-1.0)
@@ -84,11 +92,6 @@ def test_what_diverges_leaves_the_best(codec, frames, monkeypatch) -> None:
 
 @pytest.mark.filterwarnings("default::inrjax.train.adaptation.UnadaptedWarning")
 def test_the_command(codec, frames, tmp_path, capsys, monkeypatch) -> None:
-  def stands_still(state, step_fn, batches, *, num_steps, placement):
-    # Fails if frames are cut to less than a crop, or scaled.
-    assert next(batches).shape == (1, 37, 48, 3)
-    return state._replace(step=np.asarray(num_steps))
-
   monkeypatch.setattr(loop, "train", stands_still)
   model, stream, out = (
     str(tmp_path / name) for name in ("m.inrmodel", "a.inr", "out")
