@@ -54,7 +54,7 @@ from inrjax.evaluate import bjontegaard, files, pictures
 
 RATES = {
   "bpp": "bits per place (files)",
-  "payload_bpp": "bits per place (without container headers)",
+  "payload_bpp": "bits per place (without headers and metadata)",
   "kbps": "kbit/s (files)",
 }
 _LABELS = {
