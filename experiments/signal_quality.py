@@ -53,6 +53,43 @@ def of_fits(
   return _means(rows)
 
 
+def of_mean(
+  training: Iterable[kinds.Signal],
+  signals: Sequence[kinds.Signal],
+  *,
+  value_range: tuple[float, float],
+) -> evaluation.Record:
+  """How near the mean of the training signals comes, without a bit.
+
+  What a learned codec knows of fields on one grid begins with their mean, which
+  a codec of images does not know.
+
+  Args:
+    training: signals of one shape, NaN where a value is missing.
+    signals: those of the test, of the same shape.
+    value_range: whose extent is PSNR's peak.
+
+  Returns:
+    "psnr" and "rmse", means over the signals.
+  """
+  total = np.zeros(signals[0].values.shape)
+  count = np.zeros(signals[0].values.shape)
+  for one in training:  # One at a time: there may be many.
+    total += np.nan_to_num(one.values)
+    count += np.isfinite(one.values)
+  mean = total / np.maximum(count, 1)
+  rows = []
+  for one in signals:
+    found = signal_errors.signal_errors(
+      one.values,
+      mean,
+      value_range=value_range,
+      present=np.isfinite(one.values),
+    )
+    rows.append({"psnr": found.psnr, "rmse": found.root_mean_square})
+  return _means(rows)
+
+
 def fixed_width(
   network: grid_network.GridNetwork,
   training: Iterable[np.ndarray],

@@ -415,12 +415,20 @@ class Run:
       "unquantised": unquantised,
       "quantised": quantised,
     }
+    if self._spec.on_sphere and self._spec.value_range is not None:
+      known = self.load("train")
+      of_mean = signal_quality.of_mean(
+        (known[i] for i in range(len(known))),
+        signals,
+        value_range=self._spec.value_range,
+      )
+      record["training_mean"] = [of_mean]
     # Configs of earlier runs have no such setting.
     num_bits = settings.get("bits")
     if num_bits:
       record["fixed_width"] = self._fixed_width(outer, signals, num_bits)
     if parallel.is_primary():
-      for name in ("unquantised", "quantised", "fixed_width"):
+      for name in ("unquantised", "quantised", "training_mean", "fixed_width"):
         if name in record:
           print(f"\n{name}\n{evaluation.table(record[name])}", end="")
     return record

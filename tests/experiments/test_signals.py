@@ -288,6 +288,20 @@ def test_fields_are_found_in_either_form(folder) -> None:
     era5.load("train", folder / "a.nc", **wrong)
 
 
+def test_the_mean_of_the_training_is_a_codec_of_no_bits() -> None:
+  # Fails if it is the test's own mean, or a missing value counts as 0.
+  def field(*values: float) -> kinds.Signal:
+    return kinds.Signal("field", np.array(values, np.float32))
+
+  training = [field(1.0, 4.0, np.nan), field(3.0, np.nan, np.nan)]
+  found = signal_quality.of_mean(
+    training,
+    [field(2.0, 4.0, 0.0), field(4.0, np.nan, 0.0)],
+    value_range=(0.0, 10.0),
+  )
+  assert found["rmse"] == pytest.approx((0 + np.sqrt(2)) / 2)
+
+
 def test_fields_of_several_files_lie_on_one_grid(folder, tmp_path) -> None:
   options = {"variable": "tas,TREFHT", "stride": 1, "held_out": 2}
   first = xarray.open_dataset(folder / "a.nc")
