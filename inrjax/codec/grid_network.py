@@ -26,6 +26,9 @@ from inrjax.types import Array, Context
 _CHUNKS = (1, 8, 64)
 # How often the rates of a fit that gets worse are halved.
 _MAX_HALVINGS = 5
+# Mean squared error, of values in [0, 1], that a fit need not fall below: of
+# silence and air the start is as good as any.
+_SMALL_ERROR = 1e-8
 # Points of the blocks that are worked on at a time, and of one block.
 _POINTS = 8192
 _MAX_TASK_TILE = 8
@@ -167,8 +170,9 @@ class GridNetwork:
         # No selection of points is random in this codec.
         adapted = method.adapt(jax.random.key(0), self.outer, {}, context)
         fast = jax.flatten_util.ravel_pytree(adapted.fast)[0][self._kept]
-        # Of no step, and of a signal met exactly, the error stays what it was.
-        fell = adapted.losses[-1] <= adapted.losses[0]
+        # Of no step the error stays what it was.
+        most = jnp.maximum(adapted.losses[0], _SMALL_ERROR)
+        fell = adapted.losses[-1] <= most
         return jnp.append(fast, fell)
 
       task_tile = _task_tile(num_points)
