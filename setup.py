@@ -41,12 +41,7 @@ VIDEO = ["av>=14"]
 AUDIO = ["soundfile>=0.13"]
 CLIMATE = ["h5netcdf>=1.4", "h5py>=3.12", "xarray>=2024.10", "zarr>=3.0"]
 VOLUMES = ["h5py>=3.12", "nibabel>=5.3"]
-MESHES = [
-  "DracoPy>=2.0",
-  "libigl>=2.5",
-  "scikit-image>=0.24",
-  "trimesh>=4.5",
-]
+MESHES = ["libigl>=2.5", "scikit-image>=0.24", "trimesh>=4.5"]
 # What scientific arrays are compressed with today. Where zfpy's version is no
 # plain number, numcodecs, which zarr imports, cannot read it.
 SCIENTIFIC = ["pysz>=1.1", "zfpy>=1.0,!=1.0.1.post0"]

@@ -188,29 +188,51 @@ def quantised_quality(
   num_pixels = [image.shape[0] * image.shape[1] for image in images]
   records = []
   for bits, omega in itertools.product(num_bits, num_deviations):
-    quantizer = quantize.fit_fixed_width(
-      known, num_bits=bits, num_deviations=omega
-    )
-    code_lengths = symbol_bits(quantize.quantize(quantizer, known), bits)
-    symbols = [quantize.quantize(quantizer, values) for values in found]
-    decoded = []
-    for image, one in zip(images, symbols, strict=True):
+    rounded = fixed_width(known, num_bits=bits, num_deviations=omega)
+    decoded, nominal, estimated = [], [], []
+    for image, one, count in zip(images, found, num_pixels, strict=True):
+      values, costs = rounded(one)
       fast = np.zeros((len(one), kept.size), np.float32)
-      fast[:, kept] = quantize.dequantize(quantizer, one)
+      fast[:, kept] = values
       decoded.append(cut.join(adapter.decode(outer, fast), image))
-    pairs = list(zip(symbols, num_pixels, strict=True))
+      nominal.append(one.size * bits / count)
+      estimated.append(costs.sum() / count)
     records.append(
       {
         "num_bits": bits,
         "num_deviations": omega,
-        "nominal_bpp": float(np.mean([s.size * bits / n for s, n in pairs])),
-        "estimated_bpp": float(
-          np.mean([code_lengths[s].sum() / n for s, n in pairs])
-        ),
+        "nominal_bpp": float(np.mean(nominal)),
+        "estimated_bpp": float(np.mean(estimated)),
       }
       | quality(images, decoded)
     )
   return records
+
+
+def fixed_width(
+  known: np.ndarray, *, num_bits: int, num_deviations: float
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+  """The papers' quantiser of fitted values (COIN++; MSCN D.1).
+
+  Args:
+    known: `[n, L]` fits of training signals, whose statistics it takes.
+    num_bits: b of each value.
+    num_deviations: omega, how far the range goes from the mean.
+
+  Returns:
+    A function of values `[m, L]` to what is decoded of them and the bits `[m]`
+    that each row costs under the distribution of the training's symbols.
+  """
+  quantizer = quantize.fit_fixed_width(
+    known, num_bits=num_bits, num_deviations=num_deviations
+  )
+  costs = symbol_bits(quantize.quantize(quantizer, known), num_bits)
+
+  def rounded(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    symbols = quantize.quantize(quantizer, values)
+    return quantize.dequantize(quantizer, symbols), costs[symbols].sum(axis=1)
+
+  return rounded
 
 
 def symbol_bits(training_symbols: np.ndarray, num_bits: int) -> np.ndarray:

@@ -6,7 +6,6 @@ from typing import Any
 
 from experiments import build, launch, signals
 from inrjax import data
-from inrjax.codec import errors
 
 
 def load(
@@ -73,16 +72,8 @@ def _divided(
       return scans.part(_numbers(train)), scans.part(_numbers(test))
     volumes = data.VolumeFolder(folder)
   names = [path.name for path in volumes.paths]
-  missing = sorted(set(test_files) - set(names))
-  if missing or not test_files or len(test_files) == len(names):
-    raise errors.UnsupportedSignalError(
-      f"data.source.test_files is {list(test_files)}, and {folder} has "
-      f"{names}: name some of them, and leave some for training."
-    )
-  return (
-    volumes.part([i for i, name in enumerate(names) if name not in test_files]),
-    volumes.part([names.index(name) for name in test_files]),
-  )
+  places = signals.divided_by_name(names, test_files, folder)
+  return volumes.part(places[0]), volumes.part(places[1])
 
 
 @functools.cache

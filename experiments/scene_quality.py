@@ -19,7 +19,7 @@ import numpy as np
 from jax import flatten_util
 
 from experiments import evaluation
-from inrjax import data, evaluate, quantize
+from inrjax import data, evaluate
 from inrjax.evaluate import files
 from inrjax.meta import method as method_lib
 from inrjax.types import Context
@@ -246,15 +246,11 @@ def quantised(
   found = np.stack([adapter.fit(outer, views)[kept] for views in given])
   records = []
   for bits, omega in itertools.product(num_bits, num_deviations):
-    quantizer = quantize.fit_fixed_width(
+    values, costs = evaluation.fixed_width(
       known, num_bits=bits, num_deviations=omega
-    )
-    code_lengths = evaluation.symbol_bits(
-      quantize.quantize(quantizer, known), bits
-    )
-    symbols = quantize.quantize(quantizer, found)
+    )(found)
     fast = np.zeros((len(found), kept.size), np.float32)
-    fast[:, kept] = quantize.dequantize(quantizer, symbols)
+    fast[:, kept] = values
     pairs = [
       pair
       for one, scene in zip(fast, scenes, strict=True)
@@ -265,7 +261,7 @@ def quantised(
         "num_bits": bits,
         "num_deviations": omega,
         "nominal_bytes": float(kept.sum() * bits / 8),
-        "estimated_bytes": float(code_lengths[symbols].sum(axis=1).mean() / 8),
+        "estimated_bytes": float(costs.mean() / 8),
       }
       | evaluation.quality(*zip(*pairs, strict=True))
     )

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments import build, evaluation, test_time
-from inrjax import quantize
 from inrjax.adapt import loop
 from inrjax.codec import grid_codec, grid_network, kinds
 from inrjax.coords import masked, patches_nd
@@ -138,22 +137,19 @@ def fixed_width(
   num_places = sum(unit[..., 0].size for unit in units)
   records = []
   for bits in num_bits:
-    quantizer = quantize.fit_fixed_width(
+    rounded = evaluation.fixed_width(
       known, num_bits=bits, num_deviations=_NUM_DEVIATIONS
     )
-    costs = evaluation.symbol_bits(quantize.quantize(quantizer, known), bits)
-    symbols = [quantize.quantize(quantizer, fast) for fast in found]
+    values, costs = zip(*map(rounded, found), strict=True)
     rows = [
-      _row(network, unit, quantize.dequantize(quantizer, one), coords, kind)
-      for unit, one in zip(units, symbols, strict=True)
+      _row(network, unit, one, coords, kind)
+      for unit, one in zip(units, values, strict=True)
     ]
     records.append(
       {
         "num_bits": bits,
-        "nominal_bpp": bits * sum(one.size for one in symbols) / num_places,
-        "estimated_bpp": float(
-          sum(costs[one].sum() for one in symbols) / num_places
-        ),
+        "nominal_bpp": bits * sum(one.size for one in found) / num_places,
+        "estimated_bpp": float(sum(one.sum() for one in costs) / num_places),
       }
       | _means(rows)
     )

@@ -45,6 +45,9 @@ from inrjax.types import Context
 _NUM_LOOKED_AT = 64
 
 
+_NAMED_AT_ONCE = 20  # Files in an error.
+
+
 class SignalSource(Protocol):
   """Anything with a length that gives one signal per index."""
 
@@ -226,6 +229,37 @@ def reading() -> Iterator[None]:
     data.VoxelError,
   ) as error:
     raise errors.UnsupportedSignalError(str(error)) from error
+
+
+def divided_by_name(
+  names: Sequence[str],
+  test_files: Sequence[str],
+  folder: pathlib.Path,
+  *,
+  otherwise: str = "",
+) -> tuple[list[int], list[int]]:
+  """Places of the files for training, and of those for testing.
+
+  Args:
+    names: of the files below a folder.
+    test_files: names of those for testing, in their order.
+    folder: for the message.
+    otherwise: what else can be done, ends the message.
+
+  Raises:
+    UnsupportedSignalError: for names that are not there, none, or all.
+  """
+  missing = set(test_files) - set(names)
+  if missing or not test_files or len(test_files) == len(names):
+    more = len(names) - _NAMED_AT_ONCE
+    some = [*names[:_NAMED_AT_ONCE], *([f"{more} more"] if more > 0 else [])]
+    raise errors.UnsupportedSignalError(
+      f"data.source.test_files is {list(test_files)}, and {folder} has "
+      f"{', '.join(some) or 'no such file'}: name some of them, and leave some "
+      f"for training{otherwise}."
+    )
+  train = [i for i, name in enumerate(names) if name not in test_files]
+  return train, [list(names).index(name) for name in test_files]
 
 
 def make_spec(

@@ -18,7 +18,6 @@ _LISTS = {"train": "trainlist", "test": "testlist"}
 _FOLDERS = {"train": ("train",), "test": ("test", "val")}
 # The longest terms of a rate: 30000/1001 is known as 29.97.
 _MAX_TERM = 1001
-_NAMED_AT_ONCE = 10
 
 
 def load(
@@ -150,20 +149,16 @@ def _named(
   folder: pathlib.Path,
   test_files: tuple[str, ...],
 ) -> dict[str, tuple[pathlib.Path, ...]]:
-  names = [path.name for path in clips]
-  missing = sorted(set(test_files) - set(names))
-  if missing or not test_files or len(test_files) == len(names):
-    more = len(names) - _NAMED_AT_ONCE
-    some = names[:_NAMED_AT_ONCE] + ([f"{more} more"] if more > 0 else [])
-    raise errors.UnsupportedSignalError(
-      f"data.source.test_files is {list(test_files)}, and {folder} has "
-      f"{', '.join(some) or 'no clip'}: name some of them, and leave some for "
-      "training; or none, of a folder with UCF-101's lists, or with folders "
-      "train and test."
-    )
+  train, test = signals.divided_by_name(
+    [path.name for path in clips],
+    test_files,
+    folder,
+    otherwise="; or none, of a folder with UCF-101's lists, or with folders "
+    "train and test",
+  )
   return {
-    "train": tuple(path for path in clips if path.name not in test_files),
-    "test": tuple(clips[names.index(name)] for name in test_files),
+    "train": tuple(clips[i] for i in train),
+    "test": tuple(clips[i] for i in test),
   }
 
 

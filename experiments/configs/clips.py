@@ -88,17 +88,10 @@ def long_fits(variant: str) -> config_dict.ConfigDict:
   return config
 
 
-def of_blocks(
-  num_modulations: int, *, sides: tuple[int, int, int]
-) -> config_dict.ConfigDict:
-  """Functa on blocks of clips, which no paper has; unlocked.
-
-  Args:
-    num_modulations: length of the latent vector.
-    sides: frames, height and width of a block.
-  """
-  config = grids.with_functa(grids.base(num_modulations))
-  config.signal = signal(sides)
+def of_blocks() -> config_dict.ConfigDict:
+  """Functa on blocks of 4 x 8 x 8 pixels, which no paper has; unlocked."""
+  config = grids.with_functa(grids.base(int(SMALL[0])))
+  config.signal = signal((4, 8, 8))
   config.data.source = source(16, (144, 176))
   config.network.update(in_dim=3, out_dim=3)
   return config

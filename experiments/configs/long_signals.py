@@ -1,4 +1,4 @@
-"""What ECoP's configs of fields and of speech have in common.
+"""What ECoP's configs of fields, speech and clips have in common.
 
 The methods and the numbers are those of `long_horizon.py`; signals are no
 images, and what is reported is PSNR.

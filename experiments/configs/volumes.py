@@ -60,7 +60,7 @@ def of_scans(config: config_dict.ConfigDict) -> None:
 
 
 def on_two_cores(config: config_dict.ConfigDict, variant: str) -> None:
-  """Five heads in blocks of 8 x 8 x 8 voxels; two others for testing.
+  """Five volumes in blocks of 8 x 8 x 8 voxels; two others for testing.
 
   Each volume has its own range: scanners, units and species differ.
 

@@ -91,8 +91,6 @@ from inrjax.evaluate.rate_distortion import (
 )
 from inrjax.evaluate.search import Encoded, Trials, at_rate, sweep
 from inrjax.evaluate.shape_codecs import (
-  draco,
-  of_meshes,
   of_occupancy,
   packed_voxels,
 )
@@ -145,7 +143,6 @@ __all__ = [
   "curve_from_arrays",
   "curve_to_json",
   "curves_from_json",
-  "draco",
   "field_maps",
   "flac",
   "front",
@@ -163,7 +160,6 @@ __all__ = [
   "mp3",
   "mse",
   "of_arrays",
-  "of_meshes",
   "of_occupancy",
   "of_shares",
   "opus",

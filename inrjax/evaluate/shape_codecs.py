@@ -1,9 +1,8 @@
-"""Classical codecs for shapes, as `SignalCodec`s: packed voxels and Draco."""
+"""A classical codec for shapes, as a `SignalCodec`: packed voxels."""
 
 import lzma
 import math
 import zlib
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,18 +19,6 @@ _LZMA = [
   }
 ]
 _RAW, _DEFLATED, _LZMA_TAG = b"\0", b"\1", b"\2"
-
-
-class Mesh(NamedTuple):
-  """Triangles.
-
-  Attributes:
-    vertices: `[V, 3]` floats.
-    faces: `[F, 3]` integers, rows of `vertices`.
-  """
-
-  vertices: Array
-  faces: Array
 
 
 def packed_voxels() -> SignalCodec[Array]:
@@ -76,50 +63,6 @@ def packed_voxels() -> SignalCodec[Array]:
   return SignalCodec("packed voxels", (8, 4, 2, 1), encode, decode)
 
 
-def draco() -> SignalCodec[Mesh]:
-  """Draco at its highest compression; settings are bits of a coordinate.
-
-  Vertices come back in another order.
-
-  Returns:
-    The codec, of anything with `vertices` and `faces`.
-
-  Raises:
-    ImportError: if DracoPy is not installed.
-  """
-  library = _dracopy()
-
-  def encode(mesh: Mesh, setting: float) -> Files:
-    if setting != int(setting) or not 1 <= setting <= 30:
-      raise ValueError(
-        f"Draco's bits must be a whole number from 1 to 30, got {setting}."
-      )
-    data = library.encode(
-      np.asarray(mesh.vertices, np.float64),
-      np.asarray(mesh.faces, np.uint32),
-      quantization_bits=int(setting),
-      compression_level=10,
-    )
-    return (data,)
-
-  def decode(files: Files, shape: tuple[int, ...]) -> Mesh:
-    del shape  # Draco's files say how much there is.
-    found = library.decode(files[0])
-    return Mesh(np.asarray(found.points), np.asarray(found.faces))
-
-  return SignalCodec("Draco", tuple(range(4, 17)), encode, decode)
-
-
-def of_meshes() -> signal_codecs.Comparison[Mesh]:
-  """Compares meshes by their vertices, in any order.
-
-  Errors are distances from each vertex to the nearest one of the other mesh,
-  both ways; the largest is the Hausdorff distance of the vertices. PSNR's peak
-  is the longest side of the original's bounding box. Places are vertices.
-  """
-  return signal_codecs.Comparison(_mesh_errors, lambda mesh: len(mesh.vertices))
-
-
 def of_occupancy() -> signal_codecs.Comparison[Array]:
   """Compares occupancies: accuracy and intersection over union (MSCN, 5.2)."""
   return signal_codecs.of_arrays(
@@ -128,31 +71,6 @@ def of_occupancy() -> signal_codecs.Comparison[Array]:
       "accuracy": signal_errors.voxel_accuracy,
       "intersection_over_union": signal_errors.intersection_over_union,
     },
-  )
-
-
-def _mesh_errors(original: Mesh, decoded: Mesh) -> signal_errors.SignalErrors:
-  # Slow to import, and seldom needed.
-  from scipy import spatial
-
-  first = np.asarray(original.vertices, np.float64)
-  second = np.asarray(decoded.vertices, np.float64)
-  distances = np.concatenate(
-    [
-      spatial.cKDTree(to).query(points)[0]
-      for points, to in ((first, second), (second, first))
-    ]
-  )
-  square = float(np.mean(distances**2))
-  peak = float(np.ptp(first, axis=0).max())
-  return signal_errors.SignalErrors(
-    unit="",
-    root_mean_square=math.sqrt(square),
-    mean_absolute=float(distances.mean()),
-    max_absolute=float(distances.max()),
-    bias=0.0,
-    psnr=-10 * math.log10(square / peak**2) if square else math.inf,
-    num_values=len(distances),
   )
 
 
@@ -176,13 +94,3 @@ def _side(setting: float) -> int:
       f"The side must be a whole number from 1 to 255, got {setting}."
     )
   return side
-
-
-def _dracopy() -> Any:
-  try:
-    import DracoPy  # type: ignore[import-not-found,unused-ignore]
-  except ImportError as error:
-    raise ImportError(
-      "Draco needs DracoPy: pip install 'inrjax[meshes]'."
-    ) from error
-  return DracoPy

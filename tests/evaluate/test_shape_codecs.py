@@ -1,7 +1,6 @@
-"""Codecs of shapes: packed bits by hand, Draco's vertices within a cell."""
+"""Codecs of shapes: packed bits, by hand."""
 
 import lzma
-import sys
 import zlib
 
 import numpy as np
@@ -14,10 +13,6 @@ from inrjax.evaluate import shape_codecs, signal_codecs
 
 CELLS = np.indices((13, 10, 7)) - np.array([6, 5, 3]).reshape(3, 1, 1, 1)
 BALL = ((CELLS**2).sum(0) <= 9).astype(np.float32)[..., None]
-TETRAHEDRON = shape_codecs.Mesh(
-  np.array([[0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 4]], np.float64),
-  np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]),
-)
 
 
 def test_bits_are_packed_by_the_smallest_of_three():
@@ -79,43 +74,10 @@ def test_curve_of_occupancy_has_accuracy():
   assert worst.extra["accuracy"] < 1 and worst.bpp < best.bpp
 
 
-def test_draco_keeps_vertices_within_a_step():
-  pytest.importorskip("DracoPy")
-  codec = shape_codecs.draco()
-  comparison = shape_codecs.of_meshes()
-  for bits in (4, 8, 14):
-    (row,) = signal_codecs.measure_signal(codec, TETRAHEDRON, bits, comparison)
-    # Half a step of the longest side on each axis, and float32.
-    step = 4 / (2**bits - 1)
-    assert row.errors.max_absolute <= np.sqrt(3) / 2 * step + 1e-6
-    assert row.rate.num_pixels == 4
-  decoded = codec.decode(codec.encode(TETRAHEDRON, 14), ())
-  assert decoded.vertices.shape == decoded.faces.shape == (4, 3)
-  for wrong in (0, 31, 3.5):
-    with pytest.raises(ValueError, match="whole number"):
-      codec.encode(TETRAHEDRON, wrong)
-
-
-def test_meshes_are_compared_in_any_order_and_both_ways():
-  errors = shape_codecs.of_meshes().errors
-  order = [2, 0, 3, 1]
-  same = TETRAHEDRON._replace(vertices=TETRAHEDRON.vertices[order])
-  assert errors(TETRAHEDRON, same).psnr == np.inf
-  far = np.concatenate([TETRAHEDRON.vertices, [[0, 0, 10.0]]])
-  # Fails if only the original's vertices look for neighbours.
-  found = errors(TETRAHEDRON, TETRAHEDRON._replace(vertices=far))
-  assert found.max_absolute == 6
-  assert np.isclose(found.root_mean_square, np.sqrt(36 / 9))
-  assert np.isclose(found.psnr, 20 * np.log10(4 / 2))
-
-
-def test_what_cannot_be_coded_is_named(monkeypatch):
+def test_what_cannot_be_coded_is_named():
   codec = shape_codecs.packed_voxels()
   with pytest.raises(ValueError, match="D, H, W, 1"):
     codec.encode(BALL[..., 0], 1)
   for wrong in (0, 1.5, 256):
     with pytest.raises(ValueError, match="whole number"):
       codec.encode(BALL, wrong)
-  monkeypatch.setitem(sys.modules, "DracoPy", None)
-  with pytest.raises(ImportError, match=r"inrjax\[meshes\]"):
-    shape_codecs.draco()

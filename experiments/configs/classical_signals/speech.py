@@ -7,7 +7,7 @@
 The part after the colon is one codec, or all: mp3 (`apt-get install lame`),
 opus (`apt-get install opus-tools`), flac (needs soundfile). Settings are
 kilobits a second.
-Hardware and time: one CPU core, seconds for ten utterances.
+Hardware and time: one CPU core, a second an utterance.
 """
 
 from typing import Any

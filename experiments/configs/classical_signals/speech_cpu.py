@@ -4,7 +4,7 @@
       --config=experiments/configs/classical_signals/speech_cpu.py:all
       --workdir=DIR --mode=evaluate --data_dir=DIR_OF_SPEECH
 
-As `speech.py`, on ten utterances.
+As `speech.py`, on all utterances below `test`.
 Hardware and time: one CPU core, seconds.
 """
 

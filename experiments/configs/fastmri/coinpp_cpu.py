@@ -1,4 +1,4 @@
-"""COIN++ on MRI and CT of heads, small enough for two CPU cores.
+"""COIN++ on MRI and CT, small enough for two CPU cores.
 
   python -m experiments.fastmri
       --config=experiments/configs/fastmri/coinpp_cpu.py:16

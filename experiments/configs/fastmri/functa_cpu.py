@@ -1,4 +1,4 @@
-"""Functa on MRI and CT of heads, small enough for two CPU cores.
+"""Functa on MRI and CT, small enough for two CPU cores.
 
   python -m experiments.fastmri
       --config=experiments/configs/fastmri/functa_cpu.py:16

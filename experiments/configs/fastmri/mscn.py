@@ -26,7 +26,7 @@ def get_config(variant: str = "128") -> config_dict.ConfigDict:
   """
   config = grids.with_mscn(
     grids.base(volumes.num_values(variant), has_latent=False),
-    penalty_weight=1.0,
+    penalty_weight=1.0,  # Replaced: lambda is controlled.
   )
   volumes.of_scans(config)
   config.network.update(depth=10, w0=50.0)

@@ -1,4 +1,4 @@
-"""MSCN on MRI and CT of heads, small enough for two CPU cores.
+"""MSCN on MRI and CT, small enough for two CPU cores.
 
   python -m experiments.fastmri
       --config=experiments/configs/fastmri/mscn_cpu.py:16

@@ -25,7 +25,8 @@ def get_config(variant: str = "128-200") -> config_dict.ConfigDict:
     variant: values stored per patch and samples of a patch.
   """
   config = grids.with_mscn(
-    grids.base(speech.num_values(variant), has_latent=False), penalty_weight=1.0
+    grids.base(speech.num_values(variant), has_latent=False),
+    penalty_weight=1.0,  # Replaced: lambda is controlled.
   )
   speech.of_utterances(config, variant)
   config.network.update(depth=10, w0=50.0)

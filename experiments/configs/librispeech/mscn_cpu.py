@@ -5,7 +5,7 @@
       --workdir=DIR --mode=train --mode=evaluate --mode=export
       --data_dir=LIBRISPEECH
 
-The part after the colon is the number of values stored per signal:
+The part after the colon is the number of values stored per patch:
 16, 32, 64.
 Made for 130 utterances in patches of 200 samples.
 Hardware and time: two CPU cores, minutes.
@@ -24,7 +24,7 @@ def get_config(variant: str = "16") -> config_dict.ConfigDict:
   """What differs from `mscn.py`, locked.
 
   Args:
-    variant: number of values stored per signal.
+    variant: number of values stored per patch.
   """
   config = mscn.get_config()
   speech.on_two_cores(config, variant)

@@ -26,7 +26,7 @@ def get_config(variant: str = "16") -> config_dict.ConfigDict:
   Args:
     variant: number of values stored per block.
   """
-  number = int(full_weights.checked(variant, VARIANTS))
-  config = clips.of_blocks(number, sides=(4, 8, 8)).lock()
+  full_weights.checked(variant, VARIANTS)
+  config = clips.of_blocks().lock()
   clips.on_two_cores(config, variant)
   return config
