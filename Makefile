@@ -70,10 +70,16 @@ benchmarks: install  ## Measure speed and memory against plain baselines.
 	@$(BIN)/python -m benchmarks.train_step
 	@$(BIN)/python -m benchmarks.encode
 	@$(BIN)/python -m benchmarks.maml_step
+	@$(BIN)/python -m benchmarks.ecop_step
+	@$(BIN)/python -m benchmarks.long_horizon_memory
+	@$(BIN)/python -m benchmarks.large_step --num_steps=4
+	@$(BIN)/python -m benchmarks.large_step --num_steps=16 --gamma=0.25
+	@$(BIN)/python -m benchmarks.large_step --signal=video256 --num_steps=4
 	@$(BIN)/python -m benchmarks.pruned_forward
 	@$(BIN)/python -m benchmarks.prospr_score
 	@$(BIN)/python -m benchmarks.gradient_l1_step
 	@$(BIN)/python -m benchmarks.structured_pruning
+	@$(BIN)/python -m benchmarks.hyperprior_codec
 
 clean:  ## Remove the environment, the caches and the quickstart's results.
 	rm -rf $(VENV) quickstart build dist *.egg-info

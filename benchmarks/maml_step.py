@@ -8,14 +8,7 @@ def main() -> None:
   harness.main(
     "train_step",
     __doc__,
-    defaults=case.Case(
-      depth=5,
-      latent_dim=0,
-      num_images=1,
-      side=96,
-      num_steps=4,
-      point_tile=1024,  # Activations of 1 MB stay in a core's cache.
-    ),
+    defaults=case.maml(),
     program="maml_step",
     memory_at=(1, 4, 16),
   )

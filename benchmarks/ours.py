@@ -1,6 +1,7 @@
 """Our side: the library as a user calls it."""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +12,14 @@ from benchmarks import compiled as compiled_lib
 from benchmarks import side as side_lib
 from inrjax import coords, meta, networks, train
 from inrjax.adapt import loop
-from inrjax.types import Adapted, Array
+from inrjax.types import Adapted, Array, Context
 
 
 def method(case: case_lib.Case) -> meta.Method:
   """COIN++, or MAML where there is no latent; plain descent in both."""
-  siren = networks.SirenConfig(depth=case.depth, width=case.width, w0=case.w0)
+  siren = networks.SirenConfig(
+    depth=case.depth, width=case.width, w0=case.w0, in_dim=case.in_dim
+  )
   rates = meta.InnerRates(case.inner_rate, case.inner_rate)
   if not case.latent_dim:
     found = meta.maml(network=siren, rates=rates, num_steps=case.num_steps)
@@ -28,7 +31,20 @@ def method(case: case_lib.Case) -> meta.Method:
       rates=rates,
       num_steps=case.num_steps,
     )
-  return dataclasses.replace(found, point_tile=case.point_tile)
+  return dataclasses.replace(
+    found,
+    point_tile=case.point_tile,
+    select=coords.top_error(
+      found.apply, num_points=case.num_selected, tile=case.point_tile
+    ),
+  )
+
+
+def as_context(case: case_lib.Case) -> Callable[[Array], Context]:
+  """Turns one signal into its context."""
+  if case.num_frames == 1:
+    return coords.image_context(case.side, case.side)
+  return coords.voxel_context(case.num_frames, case.side, case.side)
 
 
 def outer(case: case_lib.Case, parameters: case_lib.Parameters) -> meta.Outer:
@@ -62,10 +78,15 @@ def outer(case: case_lib.Case, parameters: case_lib.Parameters) -> meta.Outer:
 
 
 def objective(case: case_lib.Case) -> meta.Objective:
-  """Mean squared error after adaptation."""
-  return meta.post_adaptation(
-    method(case),
-    coords.image_context(case.side, case.side),
+  """Mean squared error after adaptation, and distance from a target."""
+  chosen, context = method(case), as_context(case)
+  if not case.target_steps:
+    return meta.post_adaptation(chosen, context, task_tile=case.task_tile)
+  return meta.bootstrapped(
+    chosen,
+    context,
+    target=meta.Target(case.target_steps),
+    weight=case.target_weight,
     task_tile=case.task_tile,
   )
 
@@ -95,12 +116,11 @@ def train_step(case: case_lib.Case) -> side_lib.Side:
 
 def encode(case: case_lib.Case) -> side_lib.Side:
   """Test-time adaptation of a batch, without an outer gradient."""
-  coinpp = method(case)
-  as_context = coords.image_context(case.side, case.side)
+  chosen, context = method(case), as_context(case)
   params = outer(case, case_lib.initial_parameters(case))
 
   def fit(key: Array, image: Array) -> Adapted:
-    return coinpp.adapt(key, params, {}, as_context(image))
+    return chosen.adapt(key, params, {}, context(image))
 
   batch = jnp.asarray(case_lib.images(case))
   keys = jax.random.split(jax.random.key(case.seed), case.num_images)

@@ -1,6 +1,6 @@
 """The process of one side: prepares it, then runs it whenever told to.
 
-Reads `run`, `losses` or `stop` from standard input, a word per line, and
+Reads `run` or `stop` from standard input, a word per line, and
 answers each with one JSON object on a line of standard output.
 """
 
@@ -41,7 +41,8 @@ def main() -> None:
   parser.add_argument("--case", required=True, help="fields of Case as JSON")
   args = parser.parse_args()
   side = make(args.side, args.task, case_lib.Case(**json.loads(args.case)))
-  print(json.dumps({"temporaries": side.temporaries}), flush=True)
+  ready = {"temporaries": side.temporaries, "peak": peak_bytes()}
+  print(json.dumps(ready), flush=True)
   for line in sys.stdin:
     if line.strip() == "stop":
       break

@@ -20,7 +20,7 @@ from inrjax.adapt import gradient, links
 from inrjax.coords import images, select
 from inrjax.meta import bootstrap, objectives, pruned, recipes, reptile
 from inrjax.meta import method as method_lib
-from inrjax.networks import fourier, siren, warm_start
+from inrjax.networks import fourier, nerv, siren, transinr, warm_start
 from inrjax.networks import network as network_lib
 from inrjax.sparsity import gates as gates_lib
 from inrjax.sparsity import groups, pruning
@@ -40,7 +40,11 @@ _PENALTIES = {
   "ramped": penalty_lib.ramped,
   "controlled": penalty_lib.controlled,
 }
-_NETWORKS = {"siren": siren.SirenConfig, "fourier": fourier.FourierConfig}
+_NETWORKS = {
+  "siren": siren.SirenConfig,
+  "fourier": fourier.FourierConfig,
+  "nerv": nerv.NervConfig,
+}
 _GROUPINGS = {"parameter": groups.PerParameter, "unit": groups.PerUnit}
 _SCORES = {"magnitude": pruning.magnitude, "chance": pruning.chance}
 _ON_NONFINITE = {"stop": lambda: train.stop, "restore": train.RestoreLastGood}
@@ -124,9 +128,7 @@ def make_network(config: Section) -> siren.SirenConfig:
 
 
 @of_config()
-def make_any_network(
-  config: Section,
-) -> siren.SirenConfig | fourier.FourierConfig:
+def make_any_network(config: Section) -> network_lib.Config:
   """The network's shape (section `network`), a SIREN unless `kind` differs."""
   network = dict(config["network"])
   kind = network.pop("kind", "siren")
@@ -136,6 +138,17 @@ def make_any_network(
 def adapts_weights(config: Section) -> bool:
   """Whether weights are fast; without modulations nothing else can be."""
   return not config["network"].get("modulate")
+
+
+def make_hypernetwork(config: Section) -> transinr.TransInrConfig:
+  """TransINR's shape (section `hypernetwork`), for signals of the config's."""
+  signal = config["signal"]
+  sides = signal["sides"] if "sides" in signal else (signal["side"],) * 2
+  return transinr.TransInrConfig(
+    sides=tuple(sides),
+    channels=config["network"]["out_dim"],
+    **config["hypernetwork"],
+  )
 
 
 def make_rates(config: Section) -> recipes.InnerRates:
@@ -172,7 +185,13 @@ def make_method(config: Section) -> method_lib.Method:
     "num_steps": inner["num_steps"],
     "gradient": choose(_GRADIENTS, inner["gradient"], "inner.gradient"),
   }
-  if adapts_weights(config):
+  if "hypernetwork" in config:
+    method = recipes.transinr(
+      network=make_any_network(config),
+      hypernetwork=make_hypernetwork(config),
+      **common,
+    )
+  elif adapts_weights(config):
     method = recipes.maml(
       network=make_any_network(config), prunable="prune" in config, **common
     )
@@ -187,7 +206,14 @@ def make_method(config: Section) -> method_lib.Method:
 
 def make_select(config: Section, method: method_lib.Method) -> select.Select:
   """The points that each inner step sees (section `select`); all without it."""
-  settings = dict(config.get("select", {"kind": "all"}))
+  return _select(config.get("select", {"kind": "all"}), method, "select")
+
+
+def _select(
+  section: Section, method: method_lib.Method, where: str
+) -> select.Select:
+  """What a section `where` selects; settings that are None are left out."""
+  settings = {k: v for k, v in section.items() if v is not None}
   kind = settings.pop("kind")
   features = functools.partial(_features, method)
   selects = {
@@ -195,10 +221,19 @@ def make_select(config: Section, method: method_lib.Method) -> select.Select:
     "random": select.random_points,
     "top_error": functools.partial(select.top_error, method.apply),
     "top_gradient_norm": functools.partial(
-      select.top_gradient_norm, method.apply, features
+      select.top_gradient_norm,
+      method.apply,
+      features,
+      output_slope=method.network.output_slope,
     ),
   }
-  chosen: select.Select = choose(selects, kind, "select.kind")(**settings)
+  make = choose(selects, kind, f"{where}.kind")
+  if kind == "all" and settings:
+    raise ValueError(
+      f"{where}.kind 'all' takes no {', '.join(settings)}: leave it out, or "
+      f"choose another of {sorted(selects)}."
+    )
+  chosen: select.Select = make(**settings)
   return chosen
 
 
@@ -224,11 +259,9 @@ def make_objective(
   settings = dict(config.get("objective", {"kind": "post_adaptation"}))
   kind = settings.pop("kind")
   if kind == "bootstrapped":
-    rate = settings.pop("learning_rate")
-    settings["target"] = bootstrap.Target(
-      num_steps=settings.pop("num_steps"),
-      link=None if rate is None else links.sgd(rate),
-    )
+    settings["target"] = make_target(config, method)
+    for name in ("num_steps", "learning_rate", "select"):
+      del settings[name]  # They are the target's.
   kinds = {
     "post_adaptation": objectives.post_adaptation,
     "bootstrapped": bootstrap.bootstrapped,
@@ -241,6 +274,21 @@ def make_objective(
     **settings,
   )
   return objective
+
+
+def make_target(
+  config: Section, method: method_lib.Method
+) -> bootstrap.Target | None:
+  """The bootstrapped target (section `objective`), or None without one."""
+  settings = config.get("objective", {"kind": "post_adaptation"})
+  if settings["kind"] != "bootstrapped":
+    return None
+  rate = settings["learning_rate"]
+  return bootstrap.Target(
+    num_steps=settings["num_steps"],
+    link=None if rate is None else links.sgd(rate),
+    select=_select(settings["select"], method, "objective.select"),
+  )
 
 
 def make_schedule(config: Section) -> pruning.Schedule | None:
@@ -257,7 +305,8 @@ def make_schedule(config: Section) -> pruning.Schedule | None:
 def milestones(config: Section) -> tuple[int, ...]:
   """Steps whose checkpoints are evaluated: ends of levels of sparsity.
 
-  Of the levels `evaluate.rounds`, or of all.
+  Of the levels `evaluate.rounds`, or of all. Where nothing is pruned, the steps
+  `evaluate.checkpoints` and the last.
 
   Raises:
     ValueError: if no checkpoint is written at one of them, or there are not so
@@ -266,7 +315,14 @@ def milestones(config: Section) -> tuple[int, ...]:
   schedule, every = make_schedule(config), config["train"]["checkpoint_every"]
   last = config["train"]["num_steps"]
   if schedule is None:
-    return (last,)
+    wanted = {*config.get("evaluate", {}).get("checkpoints", ()), last}
+    between = sorted(s for s in wanted if s % every and s != last)
+    if between:
+      raise ValueError(
+        f"evaluate.checkpoints has {between}, between two checkpoints; "
+        f"train.checkpoint_every is {every}: choose multiples of it."
+      )
+    return tuple(sorted(s for s in wanted if s <= last))
   ends = (*schedule.steps, schedule.num_steps)
   rounds = config["evaluate"]["rounds"]
   if rounds is not None and not set(rounds) <= set(range(len(ends))):
@@ -428,12 +484,8 @@ def _make_optimizer(
   rate_factors: Mapping[str, float],
 ) -> optax.GradientTransformation:
   """Adam with a factor per field of `Outer`; log alpha stays in its range."""
-  schedules = {
-    "constant": lambda: learning_rate,
-    "cosine": lambda: optax.cosine_decay_schedule(learning_rate, num_steps),
-  }
   adam = train.make_optimizer(
-    choose(schedules, schedule, "outer.schedule")(),
+    rate_by_step(schedule, learning_rate, num_steps),
     clip_norm=clip_norm,
     labels=method_lib.Outer(*method_lib.Outer._fields),
     rate_factors=rate_factors,
@@ -441,6 +493,29 @@ def _make_optimizer(
   if method.gates is None:
     return adam
   return optax.chain(adam, _project_gates(method.gates.distribution))
+
+
+def rate_by_step(
+  schedule: str, learning_rate: float, num_steps: int
+) -> optax.ScalarOrSchedule:
+  """The learning rate of every outer step (`outer.schedule`).
+
+  Args:
+    schedule: "constant", or "cosine", to zero.
+    learning_rate: at first.
+    num_steps: where a schedule ends.
+
+  Raises:
+    ValueError: for another schedule.
+  """
+  schedules = {
+    "constant": lambda: learning_rate,
+    "cosine": lambda: optax.cosine_decay_schedule(learning_rate, num_steps),
+  }
+  chosen: optax.ScalarOrSchedule = choose(
+    schedules, schedule, "outer.schedule"
+  )()
+  return chosen
 
 
 def _project_gates(

@@ -71,8 +71,15 @@ def make_optimizer(
 
 
 @build.of_config()
-def make_problem(config: build.Section) -> build.Problem:
-  """Objective, optimiser and initial state."""
+def make_problem(
+  config: build.Section, params: PyTree | None = None
+) -> build.Problem:
+  """Objective, optimiser and initial state.
+
+  Args:
+    config: the whole config.
+    params: where training begins; None draws them.
+  """
   model = make_model(config)
   optimizer = make_optimizer(**config["outer"])
   objective = rate_distortion.rate_distortion(
@@ -81,7 +88,8 @@ def make_problem(config: build.Section) -> build.Problem:
 
   def start(key: Array) -> train.TrainState:
     init_key, train_key = jax.random.split(key)
-    return train.init_state(train_key, model.init(init_key), optimizer)
+    drawn = model.init(init_key) if params is None else params
+    return train.init_state(train_key, drawn, optimizer)
 
   # As one program: operation by operation it would be compiled for long.
   state = jax.jit(start)(jax.random.key(config["seed"]))
@@ -98,19 +106,24 @@ class Run:
     load: the images of a split, by name.
     trained_in: the working folder whose checkpoint is evaluated and exported;
       None is this run's own.
+    make_start: the codec that training begins from, or None; None: there is
+      none.
   """
 
   config: build.Section
   workdir: pathlib.Path
   load: Callable[[str], data.ImageSource]
   trained_in: pathlib.Path | None = None
+  make_start: Callable[[], hyperprior_codec.HyperpriorCodec | None] | None = (
+    None
+  )
 
   def meta_learn(self) -> None:
     """Trains on random crops, from the newest checkpoint if there is one."""
     training.fit(
       self.config,
       self.workdir,
-      make_problem(self.config),
+      make_problem(self.config, self._first_params()),
       self._crops("train", **self.config["data"]["pipeline"]),
       evaluate_fn=self._validation(),
       shown=("loss", "psnr", "rate"),
@@ -142,6 +155,23 @@ class Run:
       jax.device_get(state.params),
       card={"config": dict(self.config), "steps": int(state.step)},
     )
+
+  def _first_params(self) -> PyTree | None:
+    """Where training begins; None is a draw.
+
+    Raises:
+      ConfigError: for a codec of other widths.
+    """
+    start = self.make_start() if self.make_start is not None else None
+    if start is None:
+      return None
+    wanted = make_model(self.config).network.config
+    if start.config != wanted:
+      raise build.ConfigError(
+        f"The model to begin from has {start.config}, section network asks for "
+        f"{wanted}: give another model, or its widths."
+      )
+    return start.params
 
   def _crops(self, split: str, **settings: Any) -> Any:
     return data.make_pipeline(

@@ -16,9 +16,9 @@ import jax
 import numpy as np
 
 from experiments import (
+  adaptations,
   build,
   evaluation,
-  hyperprior,
   training,
   update_histograms,
 )
@@ -26,20 +26,10 @@ from inrjax import codec as codec_lib
 from inrjax import data, train
 from inrjax.codec import errors, latent_update, output_file
 from inrjax.evaluate import metrics
-from inrjax.meta import instance_adaptive, rate_distortion
+from inrjax.meta import gated_update, instance_adaptive
 from inrjax.quantize import spike_and_slab
 from inrjax.train import adaptation as adaptation_lib
 from inrjax.train import parallel
-
-_QUANTIZERS = {
-  "rounded": spike_and_slab.quantize_tree,
-  "none": instance_adaptive.unquantized,
-}
-_RATES = {
-  "continuous": spike_and_slab.continuous_bits,
-  "discrete": spike_and_slab.discrete_bits,
-  "none": None,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +87,8 @@ class Run:
     after, decoded = self._described(adapted)
     before["computed_rdm"] = best.unadapted
     after["computed_rdm"] = best.measured["rdm"]
-    parts = parts_of_update(self.codec, best.fast, self.prior)
+    fast = gated_update.settled(best.fast)
+    parts = parts_of_update(self.codec, fast, self.prior)
     quality = evaluation.quality(self.frames, decoded)
     record: evaluation.Record = {
       # Parameters that change: what is stored beside the latents.
@@ -108,12 +99,12 @@ class Run:
       "unquantised": [{"psnr": best.measured["psnr"]}],
       "quantised": [{"num_bits": 8, "nominal_bpp": after["bpp"]} | quality],
       "global": before,
-      "adapted": after | {"zero_update_bytes": self._zero_bytes(best.fast)},
+      "adapted": after | {"zero_update_bytes": self._zero_bytes(fast)},
       "computed": best.measured,
       # Where adaptation starts: as `computed`, with M_0 in it.
       "start": self._measure(self.adaptation.start),
       "parts": parts,
-      "groups": self._groups(best.fast),
+      "groups": self._groups(fast),
     } | self._without_awareness()
     training.write_record(self.workdir, record)
     rows = [{"model": "global"} | before, {"model": "adapted"} | after]
@@ -148,44 +139,9 @@ class Run:
   @functools.cached_property
   def adaptation(self) -> adaptation_lib.Adaptation:
     """What is adapted, and how (section `adapt`)."""
-    settings, beta = dict(self.config["adapt"]), self.config["beta"]
-    model = hyperprior.model_of(self.codec.config)
-    params = self.codec.params
-
-    def of_model() -> adaptation_lib.Adaptation:
-      return adaptation_lib.of_model(
-        model,
-        params,
-        beta=beta,
-        num_pixels=self.frames[..., 0].size,
-        prior=self.prior,
-        quantize_fn=build.choose(
-          _QUANTIZERS, settings["quantise"], "adapt.quantise"
-        ),
-        rate_fn=build.choose(_RATES, settings["rate"], "adapt.rate"),
-        learn_scales=settings["learn_scales"],
-      )
-
-    def of_decoder() -> adaptation_lib.Adaptation:
-      whole = of_model()
-      # The transmitter is left as it is: nothing of it is learned.
-      return whole._replace(start=whole.start | {"transmitter": {}})
-
-    parts = {
-      "model": of_model,
-      "decoder": of_decoder,
-      # Learns nothing: what the global model alone takes.
-      "none": lambda: adaptation_lib.of_encoder(model, params, beta=beta),
-      "encoder": lambda: adaptation_lib.of_encoder(model, params, beta=beta),
-      "latents": lambda: adaptation_lib.of_latents(
-        model, params, self.frames, beta=beta
-      ),
-    }
-    make = build.choose(parts, settings["part"], "adapt.part")
-    with build.of_config():
-      rate_distortion.check_beta(beta)
-    found: adaptation_lib.Adaptation = make()
-    return found
+    return adaptations.make_adaptation(
+      self.config, self.codec, self.frames, self.prior
+    )
 
   @functools.cached_property
   def _measure(self) -> Callable[[Any], dict[str, float]]:
@@ -198,11 +154,11 @@ class Run:
 
   def _problem(self) -> build.Problem:
     """Objective, optimiser and initial state."""
-    with build.of_config():
-      optimizer = train.make_optimizer(**self.config["outer"])
+    start = self.adaptation.start
+    optimizer = adaptations.make_optimizer(self.config, start)
     state = train.init_state(
       jax.random.key(self.config["seed"]),
-      self.adaptation.start,
+      start,
       optimizer,
       carry=self.codec.params,
     )

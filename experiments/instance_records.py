@@ -31,6 +31,7 @@ LABELS = {
   "slab": "full model, slab alone",
   "discrete": "full model, discrete rate as loss",
   "learned_slabs": "full model, learned slabs",
+  "gates": "full model, L0 gates",
 }
 # Figure 2c: case, method, which part of its record, whether the update counts.
 CASES = (

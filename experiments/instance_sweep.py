@@ -133,7 +133,7 @@ def find_clips(places: Iterable[pathlib.Path]) -> dict[str, pathlib.Path]:
   """
   found: dict[str, pathlib.Path] = {}
   for place in places:
-    for path in _clips_in(place) if place.is_dir() else [place]:
+    for path in video.find_clips(place) if place.is_dir() else [place]:
       if found.setdefault(path.stem, path) != path:
         raise ValueError(
           f"{path} and {found[path.stem]} have one name; rename one of them."
@@ -141,12 +141,6 @@ def find_clips(places: Iterable[pathlib.Path]) -> dict[str, pathlib.Path]:
   if not found:
     raise ValueError("--clips: there is no clip in any of the places.")
   return found
-
-
-def _clips_in(folder: pathlib.Path) -> list[pathlib.Path]:
-  """Videos, uncompressed ones as Xiph has them, and folders of frames."""
-  raw = (path for path in folder.rglob("*.y4m") if path.is_file())
-  return sorted({*video.find_clips(folder), *raw})
 
 
 def clip_flags(path: pathlib.Path) -> list[str]:

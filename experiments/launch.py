@@ -32,6 +32,8 @@ from experiments import (
   export,
   export_sparse,
   patterns,
+  progress,
+  test_time,
   training,
   weights,
 )
@@ -169,7 +171,13 @@ class Run:
       self._trained(method),
       max_modulations=settings.get("max_modulations"),
     )
-    make_adapter = functools.partial(self._adapter, method)
+    tested = method
+    if "gradient" in settings:  # Training saw a part of the points.
+      with build.of_config():
+        tested = test_time.with_gradient(
+          self.config, method, settings["gradient"]
+        )
+    make_adapter = functools.partial(self._adapter, tested)
     cut = self._cut()
     quantise = dict(settings["quantise"])
     adapter = make_adapter(quantise.pop("num_steps"), quantise.pop("ema_decay"))
@@ -198,9 +206,20 @@ class Run:
     }
     for step, outer in outers.items():
       warn_of_nothing_left(method, outer, f"At step {step}")
-    return weights.evaluate_images(
+    on_the_way = {}
+    if build.make_schedule(self.config) is None:
+      # Of one level, measured at its end and with less detail before.
+      on_the_way, last = outers, max(outers)
+      outers = {last: outers[last]}
+    record = weights.evaluate_images(
       self.config, method, outers, images, folder=self.workdir
     )
+    if len(on_the_way) > 1:
+      folder = self.trained_in or self.workdir
+      record["progress"] = progress.describe(
+        self.config, method, on_the_way, images, folder=folder
+      )
+    return record
 
   def _adapter(
     self,

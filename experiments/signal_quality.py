@@ -1,19 +1,19 @@
 """How near fits of signals come to them, before and after quantisation."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from experiments import build, evaluation, test_time
+from experiments import build, evaluation, picture_quality, test_time
 from inrjax.adapt import loop
 from inrjax.codec import grid_codec, grid_network, kinds
 from inrjax.coords import masked, patches_nd
-from inrjax.evaluate import signal_errors
+from inrjax.evaluate import lpips, signal_errors
 from inrjax.meta import method as method_lib
 from inrjax.types import Array, Context
 
@@ -21,8 +21,22 @@ from inrjax.types import Array, Context
 # deviations.
 _MAX_TRAINING_BLOCKS = 4096
 _NUM_DEVIATIONS = 3.0
-# `(outer, signals) -> PSNR [n, steps + 1]`, see `make_fit`.
-Fit = Callable[[method_lib.Outer, Any], npt.NDArray[np.float32]]
+
+
+class Fitted(NamedTuple):
+  """The fit of one signal.
+
+  Attributes:
+    psnrs: `[steps + 1]`, before every step and after the last.
+    values: what the last step has led to, of the signal's shape, in [0, 1].
+  """
+
+  psnrs: npt.NDArray[np.float32]
+  values: npt.NDArray[np.float32]
+
+
+# Of what training learned and signals; see `make_fit`.
+Fit = Callable[[method_lib.Outer, Any], Iterator[Fitted]]
 
 
 def of_fits(
@@ -41,15 +55,15 @@ def of_fits(
     kind: of the signals.
 
   Returns:
-    "psnr" of the values that are there, with 1 as peak; of occupancy also what
-    `of_cells` gives.
+    "psnr" of the values that are there, with 1 as peak; and what `of_kind`
+    gives.
   """
   rows = []
   for unit in units:
     blocks = to_blocks(network, unit, len(coords))
     fast = fit_blocks(network, blocks, coords)
     rows.append(_row(network, unit, fast, coords, kind))
-  return _means(rows)
+  return means(rows)
 
 
 def of_mean(
@@ -86,7 +100,7 @@ def of_mean(
       present=np.isfinite(one.values),
     )
     rows.append({"psnr": found.psnr, "rmse": found.root_mean_square})
-  return _means(rows)
+  return means(rows)
 
 
 def fixed_width(
@@ -151,7 +165,7 @@ def fixed_width(
         "nominal_bpp": bits * sum(one.size for one in found) / num_places,
         "estimated_bpp": float(sum(one.sum() for one in costs) / num_places),
       }
-      | _means(rows)
+      | means(rows)
     )
   return records
 
@@ -168,7 +182,7 @@ def _row(
   found = signal_errors.signal_errors(
     unit, decoded, value_range=(0, 1), present=present_of(unit)
   )
-  return {"psnr": found.psnr} | of_cells(kind, unit, decoded)
+  return {"psnr": found.psnr} | of_kind(kind, unit, decoded)
 
 
 def to_blocks(
@@ -238,7 +252,7 @@ def of_files(
   Returns:
     Bits per place with and without headers and metadata; means over the signals
     of PSNR, with the model's range as peak, and of the error in their unit; the
-    largest error of all; of occupancy also what `of_cells` gives. Places count
+    largest error of all; and what `of_kind` gives. Places count
     whether or not their value is missing, errors only where there is one; the
     mask of what is missing is among the metadata.
   """
@@ -259,7 +273,7 @@ def of_files(
       largest = max(largest, found.max_absolute)
       rows.append(
         {"psnr": found.psnr, "rmse": found.root_mean_square}
-        | of_cells(before.kind, original, result)
+        | of_kind(before.kind, original, result)
       )
   num_places = sum(s.values.size for s in signals) / codec.channels
   rates = codec.rates(encoded)
@@ -267,7 +281,7 @@ def of_files(
     "quality": quality,
     "bpp": 8 * len(encoded) / num_places,
     "payload_bpp": 8 * sum(r.payload for r in rates) / num_places,
-    **_means(rows),
+    **means(rows),
     "max_error": largest,
   }
 
@@ -290,8 +304,7 @@ def make_fit(
 
   Returns:
     A function of what training learned and signals `[*shape, C]` in [0, 1], of
-    N places each and NaN where a value is missing, to the PSNR `[n, steps + 1]`
-    of each before every step and after the last.
+    N points each and NaN where a value is missing, to the fit of each.
   """
   part = test_time.make_method(config, method, gradient)
   points = jnp.asarray(coords)
@@ -302,40 +315,51 @@ def make_fit(
 
   @functools.partial(jax.jit, static_argnums=2)
   def fit(outer: method_lib.Outer, values: Any, some_missing: bool) -> Any:
-    def one(signal: Array) -> Array:
+    def one(signal: Array) -> tuple[Array, Array]:
       context: Any = Context(points, signal)
       if some_missing:
         context = masked.masked_context(points, signal)
-      return part.adapt(key, outer, {}, context).losses
+      adapted = part.adapt(key, outer, {}, context)
+      decoded = test_time.decode(part, outer.shared, adapted.fast, points)
+      return adapted.losses, decoded
 
     return loop.over_signals(one, task_tile=task_tile)(values)
 
   # The method keeps arrays of its own; they must not be made in a trace.
   assert method.partition and part.partition
 
-  def psnrs(outer: method_lib.Outer, units: Any) -> npt.NDArray[np.float32]:
-    losses = []
+  def fits(outer: method_lib.Outer, units: Any) -> Iterator[Fitted]:
     for start in range(0, len(units), per_call):
-      some = range(start, min(start + per_call, len(units)))
-      values = np.stack([units[i].reshape(len(coords), -1) for i in some])
+      some = [units[i] for i in range(start, min(start + per_call, len(units)))]
+      values = np.stack([unit.reshape(len(coords), -1) for unit in some])
       some_missing = bool(np.isnan(values).any())
-      losses.append(np.asarray(fit(outer, values, some_missing)))
-    found: npt.NDArray[np.float32] = -10 * np.log10(np.concatenate(losses))
-    return found
+      losses, decoded = jax.device_get(fit(outer, values, some_missing))
+      for unit, loss, one in zip(some, losses, decoded, strict=True):
+        yield Fitted(-10 * np.log10(loss), one.reshape(unit.shape))
 
-  return psnrs
+  return fits
 
 
-def of_cells(
-  kind: str, original: np.ndarray, decoded: np.ndarray
+def of_kind(
+  kind: str,
+  original: np.ndarray,
+  decoded: np.ndarray,
+  weights: lpips.LpipsWeights | None = None,
 ) -> evaluation.Record:
-  """Accuracy and intersection over union of occupancy, {} of other kinds.
+  """What only signals of one kind are measured by.
 
   Args:
     kind: of the signal.
     original: `[*shape, C]`.
-    decoded: `[*shape, C]`; above one half is occupied.
+    decoded: of the same shape; of occupancy, above one half is occupied.
+    weights: of LPIPS, or None.
+
+  Returns:
+    Of occupancy "accuracy" and "intersection_over_union"; of clips the means
+    over frames of `picture_quality.of_clip`.
   """
+  if kind == "video":
+    return picture_quality.of_clip(original, decoded, weights)
   if kind != "occupancy":
     return {}
   union = signal_errors.intersection_over_union(original, decoded)
@@ -345,7 +369,8 @@ def of_cells(
   }
 
 
-def _means(rows: Sequence[evaluation.Record]) -> evaluation.Record:
+def means(rows: Sequence[evaluation.Record]) -> evaluation.Record:
+  """Means of records with the same entries."""
   return {name: float(np.mean([r[name] for r in rows])) for name in rows[0]}
 
 

@@ -23,7 +23,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import build, evaluation, signal_quality, training
+from experiments import (
+  build,
+  evaluation,
+  frame_points,
+  picture_quality,
+  signal_quality,
+  training,
+)
 from inrjax import data, train
 from inrjax.codec import (
   errors,
@@ -36,10 +43,13 @@ from inrjax.codec import (
 )
 from inrjax.coords import grid, masked, patches_nd, sphere
 from inrjax.meta import method as method_lib
-from inrjax.networks import siren
+from inrjax.networks import nerv, siren
 from inrjax.sparsity import gates as gates_lib
 from inrjax.train import parallel
 from inrjax.types import Context
+
+# What signals are to the network of a config.
+Spec = grid_spec.GridSpec | frame_points.FrameSpec
 
 # Training signals that tell whether values are missing in any.
 _NUM_LOOKED_AT = 64
@@ -264,26 +274,35 @@ def divided_by_name(
 
 def make_spec(
   config: build.Section, *, num_steps: int, ema_decay: float
-) -> grid_spec.GridSpec:
+) -> Spec:
   """What the model file says of the codec (section `signal`).
 
   Where all weights adapt there is no model file; it says what blocks are.
 
   Args:
-    config: the whole config.
+    config: the whole config; `signal.points` is "places" unless it is there.
     num_steps: inner steps.
     ema_decay: averaging; 1 for none.
   """
+  signal = dict(config["signal"])
   network = build.make_any_network(config)
-  if not isinstance(network, siren.SirenConfig):
-    raise build.ConfigError("network.kind must be 'siren' for these signals.")
+  points = signal.pop("points", "places")
+  kind = {"places": siren.SirenConfig, "frames": nerv.NervConfig}
+  if not isinstance(network, build.choose(kind, points, "signal.points")):
+    raise build.ConfigError(
+      f"signal.points is {points!r}, for which network.kind is "
+      f"{'siren' if points == 'places' else 'nerv'!r}."
+    )
+  if isinstance(network, nerv.NervConfig):
+    return frame_points.FrameSpec(network, **signal)
+  assert isinstance(network, siren.SirenConfig)
   return grid_spec.GridSpec(
     network=network,
     rates=build.make_rates(config),
     gates=build.make_gates(config),
     num_steps=num_steps,
     ema_decay=None if ema_decay == 1 else ema_decay,
-    **config["signal"],
+    **signal,
   )
 
 
@@ -293,7 +312,7 @@ class _Units:
   def __init__(
     self,
     source: SignalSource,
-    spec: grid_spec.GridSpec,
+    spec: Spec,
     *,
     may_miss: bool = True,
   ):
@@ -398,15 +417,31 @@ class Run:
 
   def _measure_weights(self, signals: list[kinds.Signal]) -> evaluation.Record:
     outer, units = self._trained(), _Units(signals, self._spec)
+    kind, settings = signals[0].kind, self.config["evaluate"]
+    weights, num_pictures = None, 0
+    if kind == "video":
+      # Before the fits, which take longer than an error.
+      weights = picture_quality.perceptual(settings, units[0].shape[1:3])
+      num_pictures = settings["num_pictures"] if parallel.is_primary() else 0
     records = []
-    for gradient in self.config["evaluate"]["fit"]["gradients"]:
-      psnrs = self._make_fit(gradient)(outer, units)
+    for gradient in settings["fit"]["gradients"]:
+      rows, by_step = [], []
+      fits = self._make_fit(gradient=gradient)(outer, units)
+      for index, fitted in enumerate(fits):
+        by_step.append(fitted.psnrs)
+        pair = units[index], fitted.values
+        rows.append(signal_quality.of_kind(kind, *pair, weights))
+        if index < num_pictures:
+          path = self.workdir / f"pictures/{gradient}_{index}.png"
+          picture_quality.draw_clip(path, *pair)
+      psnrs = np.stack(by_step)
       records.append(
         {
           "gradient": gradient,
           "num_steps": psnrs.shape[1] - 1,
           "psnr": float(psnrs[:, -1].mean()),
           "deviation": float(psnrs[:, -1].std()),
+          **signal_quality.means(rows),
           "psnr_by_step": psnrs.mean(axis=0).tolist(),
         }
       )
@@ -416,14 +451,14 @@ class Run:
       print(f"\nfits\n{evaluation.table(rows)}", end="")
     return {"fits": records}
 
-  def _make_fit(self, gradient: str) -> signal_quality.Fit:
-    return signal_quality.make_fit(
-      self.config, self._method, self._coords, gradient=gradient
-    )
-
   @functools.cached_property
-  def _full_fit(self) -> signal_quality.Fit:
-    return self._make_fit("full")
+  def _make_fit(self) -> Callable[..., signal_quality.Fit]:
+    """Of a gradient; each is compiled once."""
+    return functools.cache(
+      functools.partial(
+        signal_quality.make_fit, self.config, self._method, self._coords
+      )
+    )
 
   def _measure_modulations(
     self, signals: list[kinds.Signal]
@@ -478,7 +513,7 @@ class Run:
     known, units = (_Units(some, self._spec) for some in (training, signals))
     with build.of_config():
       return signal_quality.fixed_width(
-        grid_network.GridNetwork(self._spec, outer),
+        grid_network.GridNetwork(self._codec_spec, outer),
         (known[i] for i in range(len(known))),
         [units[i] for i in range(len(units))],
         self._coords,
@@ -488,21 +523,25 @@ class Run:
       )
 
   @functools.cached_property
-  def _spec(self) -> grid_spec.GridSpec:
+  def _spec(self) -> Spec:
     if build.adapts_weights(self.config):
       fit = self.config["evaluate"]["fit"]
       return self._make_spec(num_steps=fit["num_steps"], ema_decay=1.0)
     return self._make_spec(**self.config["evaluate"]["encoder"])
 
-  def _make_spec(
-    self, *, num_steps: int, ema_decay: float
-  ) -> grid_spec.GridSpec:
+  def _make_spec(self, *, num_steps: int, ema_decay: float) -> Spec:
     """The specification, with the training signals' range if it has none."""
     with build.of_config():
       spec = make_spec(self.config, num_steps=num_steps, ema_decay=ema_decay)
-    if spec.value_range is not None:
+    if isinstance(spec, frame_points.FrameSpec) or spec.value_range is not None:
       return spec
     return dataclasses.replace(spec, value_range=self._value_range)
+
+  @property
+  def _codec_spec(self) -> grid_spec.GridSpec:
+    """The specification where modulations adapt, which a codec stores."""
+    assert isinstance(self._spec, grid_spec.GridSpec)
+    return self._spec
 
   @functools.cached_property
   def _value_range(self) -> tuple[float, float] | None:
@@ -517,10 +556,10 @@ class Run:
   def _problem(self) -> build.Problem:
     method = self._method
     coords = jnp.asarray(self._coords)
-    channels = self._spec.network.out_dim
+    num_places = math.prod(self._spec.sides or coords.shape[:1])
 
     def as_context(signal: Any) -> Any:
-      values = signal.reshape(len(coords), channels)
+      values = signal.reshape(len(coords), -1)
       if self._some_missing:
         return masked.masked_context(coords, values)
       return Context(coords, values)
@@ -529,7 +568,7 @@ class Run:
       self.config,
       method,
       objective=build.make_objective(self.config, method, as_context),
-      num_values=len(coords) * channels,
+      num_values=num_places * self._spec.network.out_dim,
     )
 
   @functools.cached_property
@@ -547,8 +586,10 @@ class Run:
 
   @functools.cached_property
   def _coords(self) -> np.ndarray:
-    """`[N, D]` of a block, or of whole fields."""
+    """`[N, D]` of a block, of its frames, or of whole fields."""
     spec = self._spec
+    if isinstance(spec, frame_points.FrameSpec):
+      return spec.coords()
     if spec.sides is not None:
       return grid.grid(spec.sides, low=spec.low, high=spec.high)
     source = self.load("train")
@@ -612,7 +653,7 @@ class Run:
     settings = dict(self.config["export"])
     signals = self._signals("train", settings.pop("num_signals"))
     return grid_fit.fit_grid_codec(
-      self._spec,
+      self._codec_spec,
       outer,
       signals,
       card={"config": dict(self.config), "num_training_signals": len(signals)},
@@ -630,8 +671,9 @@ class Run:
     signals = self._signals("validation", count)
     outer = jax.device_get(state.params)
     if build.adapts_weights(self.config):
-      psnrs = self._full_fit(outer, _Units(signals, self._spec))
-      found = {"psnr": float(psnrs[:, -1].mean())}
+      units = _Units(signals, self._spec)
+      fits = self._make_fit(gradient="full")(outer, units)
+      found = {"psnr": float(np.mean([fitted.psnrs[-1] for fitted in fits]))}
     else:
       steps = self.config["inner"]["num_steps"]
       found = self._quality(outer, signals, steps, 1.0)
@@ -646,6 +688,7 @@ class Run:
   ) -> dict[str, float]:
     """Means over signals of fits, nothing quantised."""
     spec = self._make_spec(num_steps=num_steps, ema_decay=ema_decay)
+    assert isinstance(spec, grid_spec.GridSpec)
     if spec.gates is not None and not _any_open(spec.gates, outer):
       return {"psnr": -math.inf}
     units = _Units(signals, spec)

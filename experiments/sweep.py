@@ -9,6 +9,8 @@ skipped. `results.jsonl` holds every result with all its settings, and
 `table.md` and `curves.png` compare the methods. For sparse networks there are
 also `parameters.png`, and at one number of weights (`--at`) `steps.png` and
 `pictures.png`; `layers.png` and `reuse.png` show which weights survive.
+Where checkpoints on the way were evaluated too, `training_time.png` and
+`targets.png` show them.
 """
 
 import collections
@@ -23,7 +25,14 @@ from typing import Any
 import numpy as np
 from absl import app, flags
 
-from experiments import evaluation, levels, sweeps, weight_figures, weights
+from experiments import (
+  evaluation,
+  levels,
+  progress,
+  sweeps,
+  weight_figures,
+  weights,
+)
 from inrjax import data, evaluate
 from inrjax.evaluate import files
 
@@ -317,6 +326,10 @@ def main(argv: Sequence[str]) -> None:
     dense = {n: one for n, one in results.items() if n not in sparse}
     tables = {"Unquantised": unquantised_rows(dense)} if dense else {}
     tables |= draw_levels(sparse, workdir, title=title, at=options.at)
+  on_the_way = progress.collect(results)
+  if on_the_way:
+    progress.draw(on_the_way, workdir, title=title)
+    tables["On the way"] = progress.rows(on_the_way)
   first = next(iter(tables.values()))
   tables |= {curve.name: evaluate.point_table(curve) for curve in found}
   text = "\n".join(

@@ -29,6 +29,24 @@ def make_method(
   Args:
     config: the whole config; `evaluate.fit` says how many steps.
     method: the method as trained.
+    gradient: as `with_gradient` takes it; or "none", no steps at all: what the
+      start reaches, such as a prediction.
+  """
+  if gradient == "none":
+    return dataclasses.replace(method, num_steps=0)
+  num_steps = config["evaluate"]["fit"]["num_steps"]
+  long = dataclasses.replace(method, num_steps=num_steps)
+  return with_gradient(config, long, gradient)
+
+
+def with_gradient(
+  config: build.Section, method: method_lib.Method, gradient: str
+) -> method_lib.Method:
+  """The method on full contexts, by one of the gradients of test time.
+
+  Args:
+    config: the whole config.
+    method: the method as trained.
     gradient: "full", of the full context; "norm_scaled" or "loss_scaled", the
       same in the scale of training's by the ratio of gradient norms (eq. 6) or
       of losses (B.2); "pruned", of the points that training would see (B.5).
@@ -44,7 +62,7 @@ def make_method(
     "loss_scaled": scaling.by_loss(pruning),
     "pruned": of_pruned(pruning),
   }
-  chosen = build.choose(gradients, gradient, "evaluate.fit.gradients")
+  chosen = build.choose(gradients, gradient, "the gradient at test time")
   kind = config.get("select", {"kind": "all"})["kind"]
   if gradient != "full" and kind == "random":
     raise ValueError(
@@ -53,7 +71,6 @@ def make_method(
     )
   return dataclasses.replace(
     method,
-    num_steps=config["evaluate"]["fit"]["num_steps"],
     select=select_lib.full_context,
     gradient=chosen,
   )

@@ -72,6 +72,28 @@ def steps_figure(
   _finish(figure, axes, path)
 
 
+def lines_figure(
+  path: pathlib.Path,
+  lines: Mapping[str, tuple[np.ndarray, np.ndarray]],
+  *,
+  title: str,
+  x_label: str,
+) -> None:
+  """PSNR against anything; the band is one deviation over seeds.
+
+  Args:
+    path: the file to write.
+    lines: `[T]` places and `[seeds, T]` PSNRs, by their names.
+    title: above the axes.
+    x_label: of the horizontal axis.
+  """
+  figure, axes = _axes(title, x_label, "PSNR (dB)")
+  for index, (name, (x, psnr)) in enumerate(lines.items()):
+    mean, deviation = psnr.mean(axis=0), psnr.std(axis=0)
+    _banded(axes, index, name, x, mean, deviation, marked=True)
+  _finish(figure, axes, path)
+
+
 def layers_figure(path: pathlib.Path, found: Levels, *, title: str) -> None:
   """The part of each layer that survives, at every level that is not dense.
 

@@ -26,11 +26,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import build, evaluation, inner_steps, patterns, test_time
+from experiments import (
+  build,
+  evaluation,
+  inner_steps,
+  patterns,
+  picture_quality,
+  test_time,
+)
 from inrjax import data, evaluate
 from inrjax.adapt import links, loop
 from inrjax.codec import sparse_spec
-from inrjax.evaluate import files, metrics
+from inrjax.evaluate import files
 from inrjax.meta import method as method_lib
 from inrjax.meta import pruned
 from inrjax.sparsity import pruning
@@ -108,6 +115,8 @@ def evaluate_images(
     `inner_steps.describe` gives, as "adaptation".
   """
   settings = config["evaluate"]
+  # Before the fits, which take longer than an error.
+  picture_quality.perceptual(settings, (config["signal"]["side"],) * 2)
   roles = tuple(settings["pruned_roles"])
   num_pictures = settings["num_pictures"]
   if folder is not None and not parallel.is_primary():
@@ -334,7 +343,7 @@ def _make_fit(
       losses, fasts, mask = adapt(outer, context)
 
       def decode(fast: PyTree) -> tuple[Array, Array]:
-        start = method.initial_fast(outer)
+        start = method.initial_fast(outer, context)
         coarse = _stored_in_16_bits(method, fast, start)
         shared, coords = outer.shared, context.coords
         return (
@@ -437,9 +446,8 @@ def _describe(
   )
   if gradient is not None:
     record |= {"gradient": gradient, "num_steps": psnrs.shape[1] - 1}
-    if min(sides) >= metrics.SSIM_WINDOW:  # It needs a window's pixels.
-      pairs = zip(images, pictures, strict=True)
-      record["ssim"] = metrics.mean([evaluate.ssim(a, b) for a, b in pairs])
+    perceptual = picture_quality.perceptual(config["evaluate"], sides)
+    record |= picture_quality.of_pictures(images, pictures, perceptual)
   return record, pictures
 
 

@@ -67,11 +67,23 @@ def global_model() -> codec.HyperpriorCodec:
   """The codec of `--model`."""
   if _MODEL.value is None:
     raise codec.CodecError("A global model is needed; give --model=FILE.")
-  found = inrjax.load(_MODEL.value)
+  return hyperprior_of(_MODEL.value)
+
+
+def hyperprior_of(path: str) -> codec.HyperpriorCodec:
+  """The codec of a hyperprior's model file.
+
+  Args:
+    path: of the file, or the name of a model that comes with the package.
+
+  Raises:
+    CodecError: for another codec's model.
+  """
+  found = inrjax.load(path)
   if not isinstance(found, codec.HyperpriorCodec):
     raise codec.CodecError(
-      f"{_MODEL.value} is a {found.info().get('codec', 'codec')}, not a "
-      "hyperprior: only that can be adapted."
+      f"{path} is a {found.info().get('codec', 'codec')}, not a hyperprior: "
+      "only that can be adapted."
     )
   return found
 

@@ -11,8 +11,18 @@ SIZES = {"128x128x16": (128, 128, 16), "256x256x32": (256, 256, 32)}
 _LEARNIT_STEPS = {"128x128x16": 2, "256x256x32": 1}
 _RATIO = 0.25  # gamma.
 _TEST_STEPS = 16  # Table 2.
+# The same of NeRV (A.2).
+_NERV_LEARNIT_STEPS = {"128x128x16": 20, "256x256x32": 5}
+_NERV_RATIOS = {"128x128x16": 0.5, "256x256x32": 0.2}
+_NERV_STRIDES = {"128x128x16": (4, 2, 2, 2), "256x256x32": (4, 2, 2, 2, 2)}
 VARIANTS = tuple(
-  f"{method}-{size}" for size in SIZES for method in long_signals.METHODS
+  f"{method}-{size}" for size in SIZES for method in long_horizon.METHODS
+)
+# All fits of these begin alike: TransINR reads clips of one size, and predicts
+# the weights of perceptrons.
+FROM_ONE_START = long_signals.METHODS
+NERV_VARIANTS = tuple(
+  f"{method}-{size}" for size in SIZES for method in FROM_ONE_START
 )
 # Values stored per block of 4 frames of 8 x 8 pixels, on two cores.
 SMALL = ("8", "16", "32")
@@ -67,15 +77,14 @@ def long_fits(variant: str) -> config_dict.ConfigDict:
     signal=signal((num_frames, height, width)),
     source=source(num_frames, (height, width)),
     in_dim=3,
+    ratio=_RATIO,
+    learnit_steps=_LEARNIT_STEPS[size],
   )
-  steps = _LEARNIT_STEPS[size]
-  # ECoP's K takes the memory of Learnit's. `make` gave K of other signals.
-  is_long = config.inner.num_steps == config.evaluate.fit.num_steps
-  if is_long:
-    steps = long_horizon.horizon(steps, _RATIO)
-  config.inner.num_steps = steps
-  if "select" in config:
-    config.select.ratio = _RATIO
+  _see_pictures(config)
+  if "hypernetwork" in config:
+    config.hypernetwork.update(  # Not given; here 4 x 8 x 8 patches.
+      patch=(num_frames // 4, height // 8, width // 8), padding=(0, 0, 0)
+    )
   config.inner.point_tile = 2**16
   config.network.update(
     depth=6,  # Sine layers, of the paper's 7 layers.
@@ -86,6 +95,71 @@ def long_fits(variant: str) -> config_dict.ConfigDict:
   config.outer.task_tile = 1
   config.evaluate.fit.num_steps = _TEST_STEPS
   return config
+
+
+def long_fits_of_frames(variant: str) -> config_dict.ConfigDict:
+  """The same with NeRV, whose points are whole frames (A.2); unlocked.
+
+  Args:
+    variant: of `NERV_VARIANTS`.
+  """
+  method, size = full_weights.checked(variant, NERV_VARIANTS).split("-")
+  height, width, num_frames = SIZES[size]
+  config = long_signals.make(
+    method,
+    signal=signal((num_frames, height, width)),
+    source=source(num_frames, (height, width)),
+    in_dim=1,
+    ratio=_NERV_RATIOS[size],
+    learnit_steps=_NERV_LEARNIT_STEPS[size],
+  )
+  _see_pictures(config)
+  config.signal.points = "frames"  # Contexts lose whole frames.
+  config.network = nerv_network(strides=_NERV_STRIDES[size])
+  config.inner.update(low=1e-1, high=1e-1)
+  config.outer.update(learning_rate=1e-4, task_tile=1)
+  if num_frames > 16:
+    config.inner.point_tile = 8  # Frames.
+  if method == "gradncp":  # SIREN's has a rate of its own, 5 alpha.
+    config.objective.learning_rate = None
+  return config
+
+
+def nerv_network(
+  *,
+  strides: tuple[int, ...],
+  stem_size: tuple[int, int] = (4, 4),
+  stem_channels: int = 32,
+  stem_width: int = 512,
+) -> config_dict.ConfigDict:
+  """The section `network` of a NeRV.
+
+  Args:
+    strides: enlargement of each block.
+    stem_size: height and width of what the first of them gets.
+    stem_channels: its channels.
+    stem_width: units of the layer before it.
+  """
+  # The paper gives the number of blocks alone: other sizes are not its own.
+  return grids.section(
+    kind="nerv",
+    strides=strides,  # A frame has stem_size times their product in pixels.
+    stem_size=stem_size,
+    stem_channels=stem_channels,
+    stem_width=stem_width,
+    expansion=4,  # Channels of the first block over stem_channels; then halved,
+    min_channels=32,  # but to no fewer.
+    num_frequencies=40,  # l and b of the embedding of times, NeRV's own.
+    frequency_base=1.25,
+    out_dim=3,
+  )
+
+
+def _see_pictures(config: config_dict.ConfigDict) -> None:
+  """Adds what is asked of pictures alone."""
+  config.evaluate.num_pictures = 3  # Clips of which frames are drawn.
+  # A file of LPIPS weights (docs/data_sets.md); None: no LPIPS.
+  config.evaluate.lpips_weights = config_dict.placeholder(str)
 
 
 def of_blocks() -> config_dict.ConfigDict:

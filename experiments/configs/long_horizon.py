@@ -13,6 +13,8 @@ comparison:
   bootstrap_only   Learnit with ECoP's targets
   fomaml, reptile  first-order methods on full contexts, of ECoP's horizon
   random_init      nothing is learned
+  transinr         a transformer predicts the weights (Chen & Wang, 2022); in no
+                   steps (table 1), and after ECoP's horizon of them (table 7)
 
 Gradient scaling, ECoP's third component, is a matter of test time: evaluation
 fits with it and without.
@@ -26,6 +28,10 @@ from ml_collections import config_dict
 from experiments.configs import full_weights
 
 section = config_dict.create
+
+# Outer steps, in the paper and on two cores.
+NUM_STEPS = 150_000
+NUM_STEPS_CPU = 1000
 
 
 def base(
@@ -59,7 +65,7 @@ def base(
     high=1.0,
   )
   config.train = section(
-    num_steps=150_000,  # Outer steps.
+    num_steps=NUM_STEPS,  # Outer steps.
     checkpoint_every=5000,
     keep_checkpoints=3,
     log_every=100,
@@ -108,6 +114,8 @@ def base(
     num_pictures=3,  # Of them, kept as pictures.
     num_validation_signals=16,
     signals_per_call=batch_size,
+    # Steps whose checkpoints are evaluated too (figures 7 and 9).
+    checkpoints=(10_000, 25_000, 50_000, 100_000),
     fit=section(
       kind="inner",  # The method's own steps; "adam" as in `full_weights`.
       num_steps=horizon(learnit_steps, ratio),  # ECoP's K, for all methods.
@@ -115,6 +123,14 @@ def base(
       gradients=("full",),
     ),
     pruned_roles=("weight",),  # What tables count as prunable.
+    # A file of LPIPS weights (docs/data_sets.md); None: no LPIPS.
+    lpips_weights=config_dict.placeholder(str),
+  )
+  config.export = section(
+    image_side=config_dict.placeholder(int),  # Shape files leave out.
+    num_images=100,  # Training images that the codec is fitted to.
+    # How it fits images, with Adam: the paper compresses nothing.
+    fit=section(num_steps=100, learning_rate=1e-3),
   )
   return config
 
@@ -168,6 +184,11 @@ def _with_targets(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
     kind="bootstrapped",  # The loss after the fit without this section.
     num_steps=5,  # L, on the full context.
     learning_rate=config_dict.placeholder(float),  # None: alpha (Algorithm 1).
+    select=section(
+      kind="all",  # Or as `select` above, with its settings (table 6).
+      ratio=config_dict.placeholder(float),
+      tile=config_dict.placeholder(int),
+    ),
     weight=100.0,  # lambda.
   )
   return config
@@ -175,6 +196,25 @@ def _with_targets(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
 
 def _ecop(ratio: float, **data_set: Any) -> config_dict.ConfigDict:
   return _with_targets(_error_pruning(ratio, **data_set))
+
+
+def with_ecop(config: config_dict.ConfigDict, ratio: float = 0.25) -> None:
+  """Puts ECoP around a method of modulations, which no paper has done.
+
+  The horizon grows as the context shrinks, so that memory stays.
+
+  Args:
+    config: unlocked, changed in place.
+    ratio: gamma.
+  """
+  steps = horizon(config.inner.num_steps, ratio)
+  config.inner.num_steps = steps
+  config.select = section(
+    kind="top_error",  # Eqs. 2-3. Or "top_gradient_norm", "random".
+    ratio=ratio,  # gamma.
+    tile=config_dict.placeholder(int),  # Points scored at a time.
+  )
+  _with_targets(config)
 
 
 def _gradncp(ratio: float, **data_set: Any) -> config_dict.ConfigDict:
@@ -209,6 +249,39 @@ def _random_init(ratio: float, **data_set: Any) -> config_dict.ConfigDict:
   return config
 
 
+def _transinr(ratio: float, **data_set: Any) -> config_dict.ConfigDict:
+  """TransINR, whose numbers are those of its authors where they apply.
+
+  The paper does not give its steps, its batches or, beyond 178 x 178, patches.
+  """
+  config = base(ratio=ratio, **data_set)
+  config.inner.num_steps = 0  # In training; a fit at test time takes ECoP's.
+  patch, padding = _patches(config.signal.side)
+  config.hypernetwork = section(
+    patch=patch,  # Sides of a token's patch.
+    padding=padding,  # Zeros at both ends, which make whole patches.
+    num_layers=6,
+    dim=768,  # Of a token.
+    num_heads=12,
+    head_dim=64,
+    feed_forward=3072,  # Units of a layer's hidden layer.
+    num_groups=64,  # Groups of columns of a weight matrix.
+  )
+  config.outer.learning_rate = 1e-4  # Theirs; ECoP's beta is lower.
+  # What is predicted, and what `inner.low` makes of it: the paper takes SGD
+  # steps (B.3) of a rate that it does not give.
+  config.evaluate.fit.gradients = ("none", "full")
+  del config.export  # The codec predicts no weights.
+  return config
+
+
+def _patches(side: int) -> tuple[tuple[int, int], tuple[int, int]]:
+  """Patches and padding that make 20 x 20 tokens, as theirs of 178 x 178."""
+  patch = -(-side // 20)
+  padding = (20 * patch - side) // 2
+  return (patch, patch), (padding, padding)
+
+
 _METHODS: dict[str, Callable[..., config_dict.ConfigDict]] = {
   "ecop": _ecop,
   "gradncp": _gradncp,
@@ -219,6 +292,7 @@ _METHODS: dict[str, Callable[..., config_dict.ConfigDict]] = {
   "fomaml": _fomaml,
   "reptile": _reptile,
   "random_init": _random_init,
+  "transinr": _transinr,
 }
 METHODS = tuple(_METHODS)
 
@@ -259,14 +333,46 @@ def on_two_cores(
       shape = (side, side)
     if "resize_to" in source:
       source.resize_to = shape  # All of the picture, smaller.
-    config.data.pipeline.update(batch_size=2, read_threads=1)
+    config.data.pipeline.update(batch_size=1, read_threads=1)
     config.network.width = 64
     config.inner.point_tile = None
-    config.outer.update(learning_rate=1e-4, task_tile=1)
+    # A higher rate makes up for some of the missing steps.
+    config.outer.update(learning_rate=5e-4, task_tile=1)
     if config.train.num_steps:
-      config.train.num_steps = 2000
-    config.train.update(checkpoint_every=500, evaluate_every=500, log_every=50)
+      config.train.num_steps = NUM_STEPS_CPU
+    config.train.update(checkpoint_every=250, evaluate_every=250, log_every=50)
     config.evaluate.update(
-      num_images=8, num_validation_signals=4, signals_per_call=4
+      num_images=8,
+      num_validation_signals=4,
+      signals_per_call=4,
+      checkpoints=(250, 500, 750),
     )
+    if "export" in config:
+      config.export.num_images = 20
+    if "hypernetwork" in config:
+      small_hypernetwork(config, patch=(8, 8))
   return config
+
+
+def small_hypernetwork(
+  config: config_dict.ConfigDict, *, patch: tuple[int, ...]
+) -> None:
+  """A transformer for two cores, in place of the one of `_transinr`; unlocked.
+
+  Args:
+    config: any with the section `hypernetwork`, changed in place.
+    patch: sides of a patch, which divide those of a signal.
+  """
+  config.hypernetwork.update(
+    patch=patch,
+    padding=(0,) * len(patch),
+    num_layers=3,
+    dim=128,
+    num_heads=4,
+    head_dim=32,
+    feed_forward=512,
+    num_groups=16,  # Of four columns, as in the paper.
+  )
+  # Of one image, Adam's steps are too uneven for a transformer.
+  config.data.pipeline.batch_size = 4
+  config.outer.learning_rate = 1e-3  # Further than 5e-4 after 250 steps.

@@ -8,7 +8,9 @@ from ml_collections import config_dict
 
 from experiments.configs import long_horizon
 
-METHODS = long_horizon.METHODS
+# TransINR's tokens are patches of a grid, which a sphere has none of; of sound
+# the paper does not have it either.
+METHODS = tuple(m for m in long_horizon.METHODS if m != "transinr")
 
 
 def make(
@@ -17,29 +19,43 @@ def make(
   signal: config_dict.ConfigDict,
   source: config_dict.ConfigDict,
   in_dim: int,
+  ratio: float = 0.5,
+  learnit_steps: int = 4,
 ) -> config_dict.ConfigDict:
   """The config of a method, unlocked.
 
   Args:
-    method: one of `METHODS`.
+    method: one of `METHODS`; of clips, any of `long_horizon.METHODS`.
     signal: the section `signal`.
     source: the section `data.source`.
     in_dim: coordinates of a point.
+    ratio: gamma; by default that of sound and fields, "as we do not need to
+      prune the context much" (A.2).
+    learnit_steps: K of Learnit.
   """
   config = long_horizon.make(
     method,
     source=source,
     side=1,  # Of images.
     channels=1,
-    ratio=0.5,  # gamma: "we do not need to prune the context much" (A.2).
+    ratio=ratio,
+    learnit_steps=learnit_steps,
   )
   config.unlock()
   config.signal = signal
   config.network.in_dim = in_dim
   del config.data.pipeline["augment"]
-  for name in ("num_images", "num_pictures", "pruned_roles"):
+  for name in (
+    "num_images",
+    "num_pictures",
+    "pruned_roles",
+    "checkpoints",
+    "lpips_weights",  # It sees pictures.
+  ):
     del config.evaluate[name]
   del config.evaluate.fit["kind"]  # There is one.
+  if "export" in config:
+    del config.export  # Signals of whole weights have no codec yet.
   config.evaluate.num_signals = 100  # Not in the paper; as of images.
   return config
 

@@ -18,7 +18,14 @@ METHODS = ("global", "model", "encoder", "latents")
 # Figure 2c, beside "model".
 UNAWARE = ("unquantised", "rate_unaware", "unaware")
 # Of `configs/xiph/ablations.py`; "global" is a line of every figure.
-_OF_ABLATIONS = ("global", "decoder", "slab", "discrete", "learned_slabs")
+_OF_ABLATIONS = (
+  "global",
+  "decoder",
+  "slab",
+  "discrete",
+  "learned_slabs",
+  "gates",
+)
 FURTHER = _OF_ABLATIONS[1:]
 
 

@@ -1,12 +1,15 @@
 """Long horizons on rendered text: ECoP and what it is compared with.
 
 The rows of table 1, figure 4 (a) and table 5. `ecop_K8` is ECoP trained with 8
-inner steps, and so on (figure 4 b); all are fitted with the same number. What
+inner steps, and so on (figure 4 b); all are fitted with the same number.
+`ecop_random_target` has targets of random contexts, and so on (table 6), and
+`learnit_twice` twice the outer steps: about ECoP's time (figure 9). What
 evaluation measures beside the fit, such as "ecop + full" without gradient
 scaling, is a curve of its own in the figures.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from experiments import sweeps
 from experiments.configs import long_horizon
@@ -14,6 +17,8 @@ from experiments.configs import long_horizon
 SEEDS = (0, 1, 2)
 # Inner steps in training, beside those of the configs (4 and 16).
 HORIZONS = {"ecop": (4, 8), "learnit": (8, 16)}
+# Contexts of ECoP's target, beside the full one (table 6).
+TARGETS = ("random", "top_error")
 
 
 def get_sweep() -> list[sweeps.Entry]:
@@ -27,6 +32,7 @@ def comparison(
   *,
   seeds: Sequence[int] = SEEDS,
   horizons: Mapping[str, Sequence[int]] = HORIZONS,
+  num_steps: int = long_horizon.NUM_STEPS,
 ) -> list[sweeps.Entry]:
   """The methods of a config from every seed; the first seed comes first.
 
@@ -35,11 +41,12 @@ def comparison(
     config: one of its configs, whose variants are methods.
     seeds: averaged.
     horizons: further numbers of inner steps in training, by method.
+    num_steps: outer steps of the config.
   """
   path = f"experiments/configs/{data_set}/{config}.py"
 
   def entry(
-    name: str, method: str, seed: int, **overrides: int
+    name: str, method: str, seed: int, **overrides: Any
   ) -> sweeps.Entry:
     return sweeps.Entry(
       name=f"{name}/all/seed{seed}",
@@ -56,4 +63,15 @@ def comparison(
       for name, counts in horizons.items()
       for steps in counts
     ]
+    found += [
+      entry(
+        f"ecop_{kind}_target",
+        "ecop",
+        seed,
+        **{"objective.select.kind": kind, "objective.select.ratio": 0.25},
+      )
+      for kind in TARGETS
+    ]
+    twice = {"train.num_steps": 2 * num_steps}
+    found.append(entry("learnit_twice", "learnit", seed, **twice))
   return found

@@ -16,6 +16,9 @@ EXTENSIONS = frozenset(
   (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".y4m")
 )
 
+_Y4M_FRAME = b"FRAME\n"
+_MAX_Y4M_HEADER = 4096
+
 
 class VideoError(ValueError):
   """A file or folder that holds no clip this package can use."""
@@ -318,12 +321,30 @@ def _frames_of_file(
     raise BrokenVideoError(
       f"Cannot read {path} after frame {seen}: {error}"
     ) from error
+  declared = declared or _frames_by_size(av, path)
   if seen < declared:
     raise BrokenVideoError(
       f"{path} breaks off after {seen} of the {declared} frames it declares."
     )
   if seen < needed:
     raise _short(path, seen, needed)
+
+
+def _frames_by_size(av: ModuleType, path: pathlib.Path) -> int:
+  """How many frames, the last one begun, a .y4m of its size has; or 0.
+
+  It declares none, and FFmpeg takes a file that was cut for one that ends.
+  """
+  if path.suffix.lower() != ".y4m":
+    return 0
+  with av.open(str(path)) as container:
+    frame = len(_Y4M_FRAME) + next(container.demux(video=0)).size
+  with path.open("rb") as file:
+    head = file.readline(_MAX_Y4M_HEADER)
+    is_plain = file.read(len(_Y4M_FRAME)) == _Y4M_FRAME
+  # Frames may have parameters of their own, of any length.
+  size = path.stat().st_size - len(head)
+  return -(-size // frame) if is_plain else 0
 
 
 def _pyav(path: pathlib.Path) -> ModuleType:

@@ -2,6 +2,7 @@
 
 Everything here runs on the host. A codec reaches this package as callables
 (`ImageCodec`) or as measurements made outside, never by import.
+`lpips.lpips` bears the name of its module and is reached through it.
 """
 
 from inrjax.evaluate.audio_codecs import (
@@ -40,6 +41,7 @@ from inrjax.evaluate.field_codecs import (
   zfp_accuracy,
   zfp_rate,
 )
+from inrjax.evaluate.frames import frame_wise
 from inrjax.evaluate.interchange import (
   curve_to_json,
   curves_from_json,
@@ -52,6 +54,11 @@ from inrjax.evaluate.learned import (
   curve_at_bpps,
   curve_at_qualities,
   measure_codec,
+)
+from inrjax.evaluate.lpips import (
+  LpipsWeights,
+  LpipsWeightsError,
+  read_lpips_weights,
 )
 from inrjax.evaluate.metrics import (
   as_uint8,
@@ -116,6 +123,8 @@ __all__ = [
   "Encoded",
   "ImageCodec",
   "LearnedCodec",
+  "LpipsWeights",
+  "LpipsWeightsError",
   "Measurement",
   "MissingProgramError",
   "NoOverlapError",
@@ -145,6 +154,7 @@ __all__ = [
   "curves_from_json",
   "field_maps",
   "flac",
+  "frame_wise",
   "front",
   "header_stripped",
   "hevc",
@@ -174,6 +184,7 @@ __all__ = [
   "read_curve",
   "read_curves",
   "read_images",
+  "read_lpips_weights",
   "shape_views",
   "side_by_side",
   "signal_curve",

@@ -18,7 +18,7 @@ from inrjax.meta.objectives import (
   with_l0_penalty,
 )
 from inrjax.meta.pruned import fit_pruned, with_pruning
-from inrjax.meta.recipes import InnerRates, maml, modulated
+from inrjax.meta.recipes import InnerRates, maml, modulated, transinr
 
 __all__ = [
   "Gates",
@@ -37,6 +37,7 @@ __all__ = [
   "no_mask",
   "no_meta",
   "post_adaptation",
+  "transinr",
   "with_l0_penalty",
   "with_pruning",
   "zero_start",

@@ -203,6 +203,14 @@ def seeded(select: select_lib.Select) -> select_lib.Select:
   return selected
 
 
+def seed_key(context: Context) -> Array | None:
+  """The random key of a context that `seeded` chose; None of any other."""
+  if context.coords.shape[1] < 2:
+    return None
+  seed = jax.lax.stop_gradient(context.coords[0, -1]).astype(jnp.int32)
+  return jax.random.key(seed)
+
+
 def measure(
   model: rate_distortion.RateModel,
   shared: PyTree,
@@ -258,7 +266,4 @@ def _frames(
       "it with coords.video.frame_context, of frames of that size."
     )
   images = context.values.reshape(num_frames, height, width, channels)
-  if context.coords.shape[1] < 2:
-    return images, None
-  seed = jax.lax.stop_gradient(context.coords[0, -1]).astype(jnp.int32)
-  return images, jax.random.key(seed)
+  return images, seed_key(context)

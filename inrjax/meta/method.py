@@ -7,6 +7,8 @@
   MSCN (sparse gradients) as MAML, gates on the updates (eq. 9)
   MSCN (fully sparse)     as MAML, gates on the fast parameters (app. C)
   Meta-SparseINR          as MAML, a mask that pruning sets between trainings
+  TransINR                as MAML, the start turned towards the signal by a
+                          hypernetwork, in no steps
 
 The values that the network gets are mask * gate * fast, each factor where the
 method has it. `Method` holds the choices, and two functions derive from it:
@@ -38,7 +40,8 @@ class Outer(NamedTuple):
   """What the outer optimiser learns.
 
   Attributes:
-    shared: parameters that no inner loop touches.
+    shared: parameters that no inner loop touches: the network's, and those of
+      a hypernetwork.
     fast: the start of the fast parameters where it is learned (MAML), else
       an empty tree: for modulations a learned start would duplicate the biases
       (thesis 5.2.2).
@@ -163,6 +166,8 @@ class Method:
     gradient: how the inner gradient is differentiated.
     select: points seen by each inner step.
     ema_decay: averaging of the iterates (MSCN D.2), normally at test time.
+    hypernetwork: what makes the start of a signal from the learned start and
+      the signal (TransINR); None begins all signals alike.
     point_tile: points of a context at a time, wherever a loss is taken of them
       (`tiles.tiled_loss`), so that memory does not grow with their number; None
       takes all at once.
@@ -181,7 +186,15 @@ class Method:
   )
   select: select_lib.Select = select_lib.full_context
   ema_decay: float | None = None
+  hypernetwork: network_lib.Hypernetwork | None = None
   point_tile: int | None = None
+
+  def __post_init__(self) -> None:
+    if self.hypernetwork is not None and self.start is zero_start:
+      raise ValueError(
+        "A hypernetwork changes a start that is learned; set "
+        "start=learned_start."
+      )
 
   @functools.cached_property
   def _template(self) -> tuple[partition_lib.Partition, PyTree]:
@@ -206,6 +219,9 @@ class Method:
     network_key, meta_key = jax.random.split(key)
     params = self.network.init(network_key)
     shared, fast = self.partition.split(params)
+    if self.hypernetwork is not None:
+      own_key = jax.random.fold_in(network_key, 1)
+      shared = shared | self.hypernetwork.init(own_key, fast)
     log_alpha = {}
     if self.gates is not None:
       log_alpha = gates_lib.init_log_alpha(
@@ -219,9 +235,19 @@ class Method:
       self.init_mask(fast),
     )
 
-  def initial_fast(self, outer: Outer) -> PyTree:
-    """Where the inner loop starts, before any gate or mask."""
-    return outer.fast if outer.fast else self._template[1]
+  def initial_fast(
+    self, outer: Outer, context: Context | None = None
+  ) -> PyTree:
+    """Where the inner loop starts, before any gate or mask.
+
+    Args:
+      outer: what the outer loop learns.
+      context: the signal; None gives what a hypernetwork starts from.
+    """
+    start = outer.fast if outer.fast else self._template[1]
+    if self.hypernetwork is None or context is None:
+      return start
+    return self.hypernetwork.apply(outer.shared, start, context.values)
 
   def noise(self, key: Array) -> PyTree:
     """One Monte-Carlo sample of the gates' noise; empty without gates."""
@@ -272,7 +298,7 @@ class Method:
       is closed or a mask is 0), the losses, and the state before gates and
       mask.
     """
-    state = self._initial_state(outer) if start is None else start
+    state = self._initial_state(outer, context) if start is None else start
     _check_mask(outer.mask, state["fast"])
     meta = outer.meta
     if self.gates is not None and self.gates.on == "updates":
@@ -299,8 +325,8 @@ class Method:
     values = loss_fn.values(shared, adapted.fast)
     return Adapted(values, adapted.losses, adapted.fast)
 
-  def _initial_state(self, outer: Outer) -> PyTree:
-    state = {"fast": self.initial_fast(outer)}
+  def _initial_state(self, outer: Outer, context: Context) -> PyTree:
+    state = {"fast": self.initial_fast(outer, context)}
     if self.gates is not None and self.gates.adapt_rate:
       state["log_alpha"] = outer.log_alpha
     return state

@@ -193,7 +193,7 @@ def fit_pruned(
   falling = sorted(set(num_kept), reverse=True) == list(num_kept)
   if not falling or min(num_kept, default=1) < 1:
     raise ValueError(f"num_kept must fall and stay positive, got {num_kept}.")
-  fast = method.initial_fast(outer)
+  fast = method.initial_fast(outer, context)
   full = outer.mask or method_lib.full_mask(fast)
   start = {"fast": fast}
 
@@ -285,7 +285,7 @@ def mask_at_start(
     raise ValueError(
       "Pruning at the start does not go with gates: leave out one of them."
     )
-  fast = method.initial_fast(outer)
+  fast = method.initial_fast(outer, context)
   roles = method.partition.roles
   before = outer.mask or method_lib.full_mask(fast)
 

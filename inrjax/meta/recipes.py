@@ -7,6 +7,7 @@ MAML     maml(...)                                Learnit
 Meta-SGD maml(learned rates)                      Li et al., 2017
 Meta-SparseINR  maml(prunable=True) and `pruned.with_pruning`
 MSCN in weights maml(gates=Gates(on="updates"))   Schwarz & Teh, eq. 9
+TransINR transinr(hypernetwork=...)               Chen & Wang, 2022
 """
 
 import dataclasses
@@ -16,8 +17,9 @@ from typing import Any
 from inrjax.adapt import gradient as gradient_lib
 from inrjax.adapt import links
 from inrjax.meta import method as method_lib
-from inrjax.networks import fourier, siren
 from inrjax.networks import network as network_lib
+from inrjax.networks import siren
+from inrjax.networks import transinr as transinr_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +97,7 @@ def modulated(
 
 def maml(
   *,
-  network: siren.SirenConfig | fourier.FourierConfig,
+  network: network_lib.Config,
   rates: InnerRates,
   num_steps: int = 2,
   gates: method_lib.Gates | None = None,
@@ -126,4 +128,40 @@ def maml(
     init_mask=method_lib.full_mask if prunable else method_lib.no_mask,
     gates=gates,
     gradient=gradient,
+  )
+
+
+def transinr(
+  *,
+  network: network_lib.Config,
+  hypernetwork: transinr_lib.TransInrConfig,
+  rates: InnerRates,
+  num_steps: int = 0,
+  gates: method_lib.Gates | None = None,
+  gradient: Callable[
+    [gradient_lib.LossFn], gradient_lib.GradientFn
+  ] = gradient_lib.mixed_mode,
+) -> method_lib.Method:
+  """TransINR (Chen & Wang, 2022): weights that a transformer predicts.
+
+  With steps, the fit goes on from there: at test time (ECoP B.3), or in
+  training, which no paper has.
+
+  Args:
+    network: the network, without modulations.
+    hypernetwork: the transformer.
+    rates: inner learning rates.
+    num_steps: inner steps S.
+    gates: as in `maml`.
+    gradient: as in `maml`.
+  """
+  fitted = maml(
+    network=network,
+    rates=rates,
+    num_steps=num_steps,
+    gates=gates,
+    gradient=gradient,
+  )
+  return dataclasses.replace(
+    fitted, hypernetwork=transinr_lib.make_transinr(hypernetwork, network)
   )

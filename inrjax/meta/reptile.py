@@ -32,7 +32,8 @@ def reptile(
     task_tile: signals adapted at a time (`batch.mean_over_signals`).
 
   Raises:
-    ValueError: for a method that learns no start, or has gates.
+    ValueError: for a method that learns no start, or has gates or a
+      hypernetwork.
   """
   # In place of a key: of `init` only the shapes are wanted.
   key = jax.eval_shape(lambda: jax.random.key(0))
@@ -45,6 +46,10 @@ def reptile(
     raise ValueError(
       "Reptile has no gradient for gates: what they are follows from no "
       "distance of parameters. Use a method without gates."
+    )
+  if method.hypernetwork is not None:
+    raise ValueError(
+      "Reptile has no gradient for a hypernetwork; use `post_adaptation`."
     )
 
   def signal_loss(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import haiku as hk
 import jax.numpy as jnp
 
-from inrjax.networks import fourier, siren
+from inrjax.networks import fourier, nerv, siren
 from inrjax.types import Array, PyTree
 
 # The role of a Haiku parameter, by the exact name its module declares it under.
@@ -21,6 +21,10 @@ _ROLES = {
 }
 
 
+# The shape of any network that a context is fitted with.
+Config = siren.SirenConfig | fourier.FourierConfig | nerv.NervConfig
+
+
 class Network(NamedTuple):
   """A pure-function network.
 
@@ -32,12 +36,28 @@ class Network(NamedTuple):
     roles: `params -> tree of str` with the role of every parameter: `weight`,
       `bias`, `modulation` (whatever belongs to one signal alone) or `constant`
       (drawn once and never trained).
+    output_slope: slope of what is behind the last layer, of the values.
   """
 
   init: Callable[[Array], PyTree]
   apply: Callable[[PyTree, Array], Array]
   features: Callable[[PyTree, Array], Array]
   roles: Callable[[PyTree], PyTree]
+  output_slope: Callable[[Array], Array] = jnp.ones_like
+
+
+class Hypernetwork(NamedTuple):
+  """A map from a signal to the network that represents it, itself learned.
+
+  Attributes:
+    init: `(key, fast) -> params` for a network with parameters like `fast`, a
+      Haiku tree whose modules have other names than the network's.
+    apply: `(params, fast, values [N, C]) -> fast` of the signal with these
+      values, from parameters that are the same for all signals.
+  """
+
+  init: Callable[[Array, PyTree], PyTree]
+  apply: Callable[[PyTree, PyTree, Array], PyTree]
 
 
 def roles(params: PyTree) -> PyTree:
@@ -58,8 +78,16 @@ def make_fourier(config: fourier.FourierConfig) -> Network:
   return _coordinate_network(fourier.fourier(config), config.in_dim)
 
 
-def make_network(config: siren.SirenConfig | fourier.FourierConfig) -> Network:
+def make_nerv(config: nerv.NervConfig) -> Network:
+  """A NeRV as a `Network` whose points are frames, at their times `[N, 1]`."""
+  network = _coordinate_network(nerv.nerv(config), 1)
+  return network._replace(output_slope=nerv.output_slope)
+
+
+def make_network(config: Config) -> Network:
   """The network of a config, of whichever kind."""
+  if isinstance(config, nerv.NervConfig):
+    return make_nerv(config)
   if isinstance(config, fourier.FourierConfig):
     return make_fourier(config)
   return make_siren(config)

@@ -100,7 +100,8 @@ class SpikeAndSlab:
   def largest_symbols(self) -> np.ndarray:
     """`[33]` int64 K of each slab: symbols lie in [-K, K]."""
     bins = np.ceil(_COVERED_DEVIATIONS * self.slabs / self.bin_width - 0.5)
-    return np.maximum(bins, 1).astype(np.int64)
+    # Far above what is allowed, and below what overflows.
+    return np.clip(bins, 1, 2.0**32).astype(np.int64)
 
   @property
   def num_bins(self) -> int:

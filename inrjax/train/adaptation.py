@@ -23,9 +23,19 @@ import numpy as np
 
 from inrjax.adapt import batch as batch_lib
 from inrjax.adapt import gradient as gradient_lib
-from inrjax.codec import hyperprior_codec, latent_coder, latent_update
+from inrjax.codec import (
+  errors,
+  hyperprior_codec,
+  latent_coder,
+  latent_update,
+)
 from inrjax.coords import select, video
-from inrjax.meta import instance_adaptive, objectives, rate_distortion
+from inrjax.meta import (
+  gated_update,
+  instance_adaptive,
+  objectives,
+  rate_distortion,
+)
 from inrjax.quantize import spike_and_slab
 from inrjax.train import checkpoint
 from inrjax.train import step as step_lib
@@ -102,7 +112,7 @@ def of_model(
     return instance_adaptive.measure(model, shared, fast, images, prior=prior)
 
   start = instance_adaptive.full_model(params, learn_scales=learn_scales)
-  return Adaptation(_of_frames(make_loss), start, measure)
+  return Adaptation(of_frames(make_loss), start, measure)
 
 
 def of_encoder(
@@ -172,6 +182,28 @@ def of_latents(
 def whole_frames(frames: np.ndarray) -> Iterator[np.ndarray]:
   """Batches for `of_latents`, which resume wherever they are."""
   return _AllFrames(frames)
+
+
+def of_frames(
+  make_loss: Callable[[tuple[int, int, int]], gradient_lib.LossFn],
+) -> objectives.Objective:
+  """The loss of an inner loop as an outer objective.
+
+  Args:
+    make_loss: of (H, W, C) of what a batch holds, frames or crops.
+  """
+  seeded = instance_adaptive.seeded(select.full_context)
+
+  def objective(
+    key: Array, params: PyTree, carry: PyTree, batch: PyTree
+  ) -> tuple[Array, tuple[Metrics, PyTree]]:
+    count, height, width, channels = batch.shape
+    context = video.frame_context(count, height, width)(jnp.asarray(batch))
+    context = seeded(key, carry, params, context)
+    loss = make_loss((height, width, channels))(carry, params, context)
+    return loss, ({}, carry)
+
+  return objective
 
 
 def make_measure(
@@ -287,7 +319,7 @@ def adapted_codec(
   """
   if isinstance(fast, rate_distortion.Latents):
     return _CodecOfLatents(codec, fast)
-  update = None
+  update, fast = None, gated_update.settled(fast)
   if "delta" in fast:
     update = latent_update.quantize(
       prior, fast["delta"], fast.get("log_scales")
@@ -319,11 +351,16 @@ def compress(
   plain = codec.compress_many(frames, names=names)
   reason = "Adaptation has not lowered rate and distortion"
   if best.improves:
-    adapted = adapted_codec(codec, best.fast, prior)
-    found = adapted.compress_many(frames, names=names)
-    if len(found) <= len(plain):
-      return found
-    reason = f"The adapted model takes {len(found)} bytes"
+    try:
+      adapted = adapted_codec(codec, best.fast, prior)
+      found = adapted.compress_many(frames, names=names)
+    except errors.CodecError as error:
+      # Such as weights beyond exact arithmetic, which training knows not of.
+      reason = f"The adapted model cannot be used ({error})"
+    else:
+      if len(found) <= len(plain):
+        return found
+      reason = f"The adapted model takes {len(found)} bytes"
   warnings.warn(
     f"{reason}; the file is that of the model before, {len(plain)} bytes. "
     "Adapt for longer, or to more frames.",
@@ -379,24 +416,6 @@ class _CodecOfLatents(hyperprior_codec.HyperpriorCodec):
     y, z = (part[self._next] for part in self._of_frames)
     self._next += 1
     return self._receiver(b"").coder.quantize(y, z)
-
-
-def _of_frames(
-  make_loss: Callable[[tuple[int, int, int]], gradient_lib.LossFn],
-) -> objectives.Objective:
-  """The loss of an inner loop as an outer objective."""
-  seeded = instance_adaptive.seeded(select.full_context)
-
-  def objective(
-    key: Array, params: PyTree, carry: PyTree, batch: PyTree
-  ) -> tuple[Array, tuple[Metrics, PyTree]]:
-    count, height, width, channels = batch.shape
-    context = video.frame_context(count, height, width)(jnp.asarray(batch))
-    context = seeded(key, carry, params, context)
-    loss = make_loss((height, width, channels))(carry, params, context)
-    return loss, ({}, carry)
-
-  return objective
 
 
 def _latents_of(fast: PyTree, index: Array) -> rate_distortion.Latents:

@@ -18,13 +18,30 @@ CASE = case_lib.Case(
   depth=3, width=8, latent_dim=4, num_images=3, side=4, num_steps=3, w0=10.0
 )
 MAML = dataclasses.replace(CASE, latent_dim=0)
+# On 4 of 16 points, with a target; and clips of 2 frames, in tiles of points.
+ECOP = dataclasses.replace(CASE, gamma=0.25, target_steps=2, target_weight=3.0)
+ECOP_MAML = dataclasses.replace(ECOP, latent_dim=0, num_images=2)
+CLIP = dataclasses.replace(ECOP_MAML, num_frames=2, point_tile=3)
+CASES = {
+  "latent": CASE,
+  "maml": MAML,
+  "ecop": ECOP,
+  "ecop-maml": ECOP_MAML,
+  "clip": CLIP,
+}
 
 
-@pytest.mark.parametrize("case", [CASE, MAML], ids=["latent", "maml"])
-@pytest.mark.parametrize("task_tile", [1, 2, None])
+@pytest.mark.parametrize(
+  ("case", "task_tile"),
+  [
+    *((case, tile) for case in (CASE, MAML) for tile in (1, 2, None)),
+    (CLIP, 1),
+  ],
+)
 def test_training_has_the_same_loss_and_gradient(case, task_tile):
-  # Fails if a side leaves out a term, an inner step or an image. The baseline
-  # broadcasts as its users do.
+  # Fails if a side leaves out a term, an inner step, an image or a step to the
+  # target, ranks the points once, or lets a gradient through the target. The
+  # baseline broadcasts as its users do.
   case = dataclasses.replace(case, task_tile=task_tile)
   parameters = case_lib.initial_parameters(case)
   batch = jnp.asarray(case_lib.images(case))
@@ -47,7 +64,7 @@ def test_training_has_the_same_loss_and_gradient(case, task_tile):
     assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(other)
 
 
-@pytest.mark.parametrize("case", [CASE, MAML], ids=["latent", "maml"])
+@pytest.mark.parametrize("case", [CASE, ECOP_MAML], ids=["latent", "ecop"])
 @pytest.mark.parametrize("task", ["train_step", "encode"])
 def test_sides_agree_run_after_run(case, task):
   # Fails if an update is left out: the loss would then stay.
@@ -59,7 +76,7 @@ def test_sides_agree_run_after_run(case, task):
   assert mine.temporaries > 0 and theirs.temporaries > 0
 
 
-@pytest.mark.parametrize("case", [CASE, MAML], ids=["latent", "maml"])
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 @pytest.mark.parametrize("task", ["train_step", "encode"])
 def test_pytorch_agrees(case, task):
   pytest.importorskip("torch", reason="PyTorch is not installed.")
@@ -74,11 +91,10 @@ def test_pytorch_agrees(case, task):
 
 def test_coordinates_are_those_of_the_library():
   # Fails if the baselines fit images on another grid.
-  from inrjax import coords
-
-  context = coords.image_context(4, 4)(jnp.zeros((4, 4, 3)))
-  assert isinstance(context, Context)
-  np.testing.assert_allclose(context.coords, case_lib.coordinates(CASE))
+  for case in (CASE, CLIP):
+    context = ours.as_context(case)(jnp.zeros((*case.shape, 3)))
+    assert isinstance(context, Context)
+    np.testing.assert_allclose(context.coords, case_lib.coordinates(case))
 
 
 def test_a_record_says_what_was_compared():
@@ -98,7 +114,8 @@ def test_a_record_says_what_was_compared():
 def test_a_disagreement_stops_the_benchmark():
   one, other = (harness.Measured([1.0], [x], 1, 1) for x in (0.5, 0.50006))
   with pytest.raises(harness.Disagreement, match="jax"):
-    harness._check_losses({"ours": one, "jax": other})
+    harness._check_losses({"ours": one, "jax": other}, harness.TOLERANCE)
+  harness._check_losses({"ours": one, "jax": other}, harness.RANKED_TOLERANCE)
 
 
 def test_command_prints_one_json_object_for_each_baseline():

@@ -198,6 +198,26 @@ def test_a_file_that_breaks_off_is_not_a_short_clip(tmp_path, write_video):
     video.read_clip(tmp_path / "none.mp4", num_frames=1)
 
 
+@pytest.mark.parametrize("params", [b"", b" Ip"], ids=["plain", "params"])
+def test_bare_frames_that_break_off_are_noticed(av, tmp_path, params):
+  frame = b"FRAME" + params + b"\n" + bytes([60] * 35 + [128] * 70)
+  content = b"YUV4MPEG2 W7 H5 F30:1 C444\n" + 4 * frame
+  path = tmp_path / "clip.y4m"
+  path.write_bytes(content)
+  assert video.find_clips(tmp_path) == [path]
+  assert video.read_clip(path).shape == (4, 5, 7, 3)
+  if params:
+    return
+  for missing in (1, 104, 110):
+    path.write_bytes(content[:-missing])
+    # Fails if a file that was cut is taken for a shorter clip.
+    with pytest.raises(video.BrokenVideoError, match="after 3 of the 4"):
+      video.read_clip(path)
+    assert len(video.read_clip(path, num_frames=3)) == 3
+  path.write_bytes(content[: -len(frame)])
+  assert len(video.read_clip(path)) == 3
+
+
 def test_real_clips(av, data_dir):
   source = data.VideoFolder(data_dir / "video", num_frames=4, size=(128, 128))
   shapes = {

@@ -35,11 +35,13 @@ FOLDER = pathlib.Path(experiments.__file__).parent / "configs"
 # Beside the folders there is `full_weights.py`, which others build on.
 # Classifiers have configs of another form; `test_classify.py` has theirs.
 CLASSIFIERS = ("_pruning", "_quantization")
-# So do hyperpriors; `test_hyperprior.py` and `test_xiph.py` have theirs. And so
-# do signals that are no images, in `test_signals.py` and `test_srn_cars.py`.
+# So do hyperpriors; theirs are in `test_hyperprior.py`, `test_clip_meta.py` and
+# `test_xiph.py`. And so do signals that are no images, in `test_signals.py` and
+# `test_srn_cars.py`.
 OTHERS = (
   *CLASSIFIERS,
   "clic",
+  "clip_meta",
   "xiph",
   "ucf101",
   "era5",
@@ -47,6 +49,7 @@ OTHERS = (
   "fastmri",
   "shapenet10",
   "srn_cars",
+  "stills",
   "classical_signals",
 )
 FILES = sorted(
@@ -104,6 +107,7 @@ TRAINED_MODULATED = {
   "coin": FOLDER / "cifar10/coin_cpu.py",
   "coinpp": FOLDER / "celeba_hq/coinpp_cpu.py",
   "functa": FOLDER / "cifar10/functa.py",
+  "modulated_ecop": FOLDER / "celeba_hq/modulated_ecop_cpu.py",
   "mscn": FOLDER / "kodak/mscn_cpu.py",
   "mscn_quickstart": FOLDER / "kodak/mscn_quickstart.py",
 }
@@ -187,6 +191,8 @@ def shrunk(config: Any) -> dict[str, Any]:
   config.evaluate.quantise.update(
     num_training_signals=4, num_bits=(4,), num_deviations=(3.0,)
   )
+  if "objective" in config:
+    config.objective.num_steps = 1
   return config.to_dict()
 
 
@@ -208,6 +214,8 @@ def shrunk_weights(config: Any) -> dict[str, Any]:
     num_images=2, num_pictures=1, num_validation_signals=2, signals_per_call=2
   )
   config.evaluate.fit.num_steps = 4
+  if "checkpoints" in config.evaluate:
+    config.evaluate.checkpoints = (1,)
   if "objective" in config and config.objective.kind == "bootstrapped":
     config.objective.num_steps = 1
   if "pruned_fits" in config.evaluate and config.evaluate.pruned_fits.rounds:
@@ -314,6 +322,7 @@ def test_every_config_trains_and_every_setting_is_read(
   assert result["num_images"] == 2 and result["quantised"]
   if path in WEIGHTS:
     steps = {level["step"] for level in result["levels"]}
+    steps |= {row["step"] for row in result.get("progress", ())}
     # Fails if levels on the way, or those that prune, are not measured.
     assert steps == set(build.milestones(values))
     procedures = {level["procedure"] for level in result["levels"]}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from experiments import (
+  adaptations,
   classical_frames,
   evaluation,
   instance,
@@ -507,3 +508,13 @@ def test_cases_of_the_ablations(shapes: Any) -> None:
   assert run("slab_1e-3").prior.spike_weight == 0
   assert run("discrete_1e-3").config["adapt"]["rate"] == "discrete"
   assert run("learned_slabs_1e-3").config["adapt"]["learn_scales"]
+  gated = run("gates_1e-3")
+  start = gated.adaptation.start
+  # Fails if another case has gates, or their rate is that of all else.
+  assert "log_alpha" in start and "log_alpha" not in decoder.adaptation.start
+  small = {"delta": np.ones(2), "log_alpha": np.ones(2)}
+  optimizer = adaptations.make_optimizer(gated.config, small)
+  updates, _ = optimizer.update(small, optimizer.init(small), small)
+  np.testing.assert_allclose(
+    updates["log_alpha"], 100 * updates["delta"], rtol=1e-3
+  )

@@ -54,6 +54,7 @@ def test_the_papers_numbers(name: str) -> None:
     "kind": "bootstrapped",
     "num_steps": 5,
     "learning_rate": None,
+    "select": {"kind": "all", "ratio": None, "tile": None},
     "weight": 100,
   }
   assert learnit.inner.num_steps == (1 if name.endswith("1024") else 4)
@@ -102,13 +103,16 @@ def test_every_method_has_its_parts_and_an_objective(method: str) -> None:
   )
   assert found == kinds.get(method, (None, None))
   short = method in ("learnit", "bootstrap_only", "random_init")
-  assert config.inner.num_steps == (4 if short else 16)
+  predicted = 0 if method == "transinr" else 16
+  assert config.inner.num_steps == (4 if short else predicted)
   assert (config.inner.gradient == "first_order") == (method == "fomaml")
   assert bool(config.train.num_steps) == (method != "random_init")
   with config.unlocked():
     config.data.source.side = SIDE
     config.network.update(depth=1, width=3)
     config.inner.num_steps = 2
+    if "hypernetwork" in config:
+      config.hypernetwork.update(patch=(3, 3), dim=4, feed_forward=4)
   values = config.to_dict()
   problem = build.make_problem(values, build.make_method(values))
   batch = np.zeros((2, SIDE, SIDE, 3), np.uint8)
@@ -186,12 +190,19 @@ def test_horizons_are_methods_of_their_own() -> None:
     "afhq", "ecop_cpu", seeds=(0, 2), horizons={"ecop": (4,)}
   )
   names = [entry.name for entry in found]
-  count = len(long_horizon.METHODS) + 1
+  # A horizon, contexts of targets, and Learnit for twice as long.
+  count = len(long_horizon.METHODS) + 1 + len(text_long_horizon.TARGETS) + 1
   assert len(set(names)) == 2 * count
   # Fails if all seeds of a method come before the next method.
   assert {name.split("/")[2] for name in names[:count]} == {"seed0"}
-  last = found[-1]
+  overrides = {entry.name: entry.overrides for entry in found}
   # Fails if figures would keep one of two settings of a method.
-  assert last.name == "ecop_K4/all/seed2"
-  assert last.overrides == {"seed": 2, "inner.num_steps": 4}
+  assert overrides["ecop_K4/all/seed2"] == {"seed": 2, "inner.num_steps": 4}
+  assert overrides["ecop_random_target/all/seed2"] == {
+    "seed": 2,
+    "objective.select.kind": "random",
+    "objective.select.ratio": 0.25,
+  }
+  twice = overrides["learnit_twice/all/seed0"]["train.num_steps"]
+  assert twice == 2 * config_of("text/ecop").train.num_steps
   assert math.prod(len(name.split("/")) == 3 for name in names)

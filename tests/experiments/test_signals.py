@@ -1,5 +1,6 @@
 """Signals that are no images: every config builds, some train and export."""
 
+import dataclasses
 import inspect
 import json
 import math
@@ -25,10 +26,12 @@ from experiments import (
   shapenet10,
   signal_quality,
   signals,
+  stills,
   ucf101,
 )
 from inrjax import coords, data
 from inrjax.codec import errors, files_video, grid_fit, kinds, loading
+from inrjax.networks import nerv
 from inrjax.types import Context
 from tests.data import test_binvox
 from tests.experiments import test_configs as images
@@ -38,6 +41,7 @@ LAUNCHERS = {
   "librispeech": librispeech,
   "fastmri": fastmri,
   "shapenet10": shapenet10,
+  "stills": stills,
   "ucf101": ucf101,
 }
 FILES = sorted(
@@ -206,11 +210,25 @@ def test_configs_of_weights_have_the_settings_of_images(path) -> None:
     like = image.get_config(method).to_dict()
     values = module.get_config(variant).to_dict()
     added = set(images.leaves(values)) - set(images.leaves(like))
-    expected = {"network.in_dim", "evaluate.num_signals"}
     # Fails if a config has a setting that no launcher reads.
-    assert {s for s in added if not s.startswith(_APART)} == expected
+    assert {s for s in added if not s.startswith(_APART)} == _added(values)
+    # Fails if LPIPS is asked of what is no picture, or cannot be of clips.
+    assert ("lpips_weights" in values["evaluate"]) == (
+      values["signal"]["kinds"] == ("video",)
+    )
     for name in ("select", "objective"):
       assert (name in values) == (name in like)
+
+
+def _added(values: dict[str, Any]) -> set[str]:
+  """Settings that a config of images has not."""
+  if values["network"]["kind"] == "siren":
+    return {"evaluate.num_signals", "network.in_dim"}
+  fields = {field.name for field in dataclasses.fields(nerv.NervConfig)}
+  # Fails if a default of the network is not to be seen in the config.
+  assert set(values["network"]) == fields | {"kind"}
+  shared = {"out_dim"}
+  return {"evaluate.num_signals", *(f"network.{f}" for f in fields - shared)}
 
 
 def settings_of(path: pathlib.Path) -> list[str]:
@@ -513,9 +531,12 @@ def test_weights_are_fitted(folder, tmp_path) -> None:
   found = run._validation(state)
   assert set(found) == {"validation_psnr"}
   holed = np.where(np.arange(50) % 2, 0.5, np.nan)[:, None].astype(np.float32)
-  psnrs = run._full_fit(jax.device_get(state.params), [holed])
+  (fitted,) = run._make_fit(gradient="full")(
+    jax.device_get(state.params), [holed]
+  )
   # Fails if what is missing is in the loss of the fit.
-  assert psnrs.shape == (1, 3) and np.isfinite(psnrs).all()
+  assert fitted.psnrs.shape == (3,) and np.isfinite(fitted.psnrs).all()
+  assert fitted.values.shape == holed.shape
   with pytest.raises(build.ConfigError, match="--mode=export"):
     run.write_model()
 

@@ -210,3 +210,26 @@ def test_clips_of_the_paper_are_found_by_name(tmp_path: pathlib.Path) -> None:
       find(tmp_path, clip=clip)
   with pytest.raises(data.VideoError, match="--data_dir"):
     find(None, clip=None)
+
+
+def test_clips_of_the_paper_are_read_as_xiph_has_them(
+  tmp_path: pathlib.Path,
+) -> None:
+  pytest.importorskip("av", reason="PyAV is not installed")
+  pictures = [
+    b"FRAME\n" + bytes([40 + 8 * index] * 24 + [128] * 12)
+    for index in range(16)
+  ]
+  content = b"YUV4MPEG2 W6 H4 F30000:1001 C420jpeg\n" + b"".join(pictures)
+  path = tmp_path / "aspen_1080p.y4m"
+  path.write_bytes(content)
+  settings = {"start": 0, "stride": None, "num_frames": None, "size": None}
+  found = xiph.load("clip", tmp_path, clip="aspen", **settings)
+  # Fails if frames are not two to the second of thirty.
+  assert len(found) == 2
+  whole = xiph.load("clip", path, clip=None, **settings)
+  np.testing.assert_array_equal(whole[[0, 15]], found)
+  assert whole.shape == (16, 4, 6, 3)
+  path.write_bytes(content[:-20])
+  with pytest.raises(data.VideoError, match="aspen"):
+    xiph.load("clip", path, clip=None, **settings)

@@ -11,6 +11,7 @@ from inrjax import meta
 from inrjax.adapt import links
 from inrjax.coords import select, video
 from inrjax.networks import nerv
+from inrjax.networks import network as network_lib
 
 KEY = jax.random.key(0)
 TINY = nerv.NervConfig(
@@ -26,7 +27,7 @@ TINY = nerv.NervConfig(
 
 @pytest.fixture(scope="module")
 def tiny():
-  network = nerv.make_nerv(TINY)
+  network = network_lib.make_nerv(TINY)
   network = network._replace(
     apply=jax.jit(network.apply), features=jax.jit(network.features)
   )
@@ -40,7 +41,7 @@ def tiny():
 )
 def test_the_papers_sizes(config, side, blocks):
   # Fails if a block enlarges by another factor, or channels are not halved.
-  network = nerv.make_nerv(config)
+  network = network_lib.make_nerv(config)
   params = jax.eval_shape(network.init, KEY)
   coords = jax.ShapeDtypeStruct((3, 1), jnp.float32)
   values = jax.eval_shape(network.apply, params, coords)
@@ -114,7 +115,7 @@ def test_the_initial_weights_are_uniform(tiny):
 def ecop(select_of):
   """Gradient of one outer step of MAML over selected frames."""
   one_block = dataclasses.replace(TINY, strides=(2,), stem_size=(4, 6))
-  network = nerv.make_nerv(one_block)
+  network = network_lib.make_nerv(one_block)
   method = meta.Method(
     network=network,
     fast_roles=("weight", "bias"),
@@ -192,3 +193,16 @@ def test_contexts_of_voxels_and_frames_hold_the_same_values():
   for make in (video.voxel_context, video.frame_context):
     with pytest.raises(ValueError, match="made for 3x4x6"):
       make(3, 4, 6)(jnp.asarray(clip))
+
+
+def test_both_forms_of_a_convolution_agree():
+  # Fails if patches lie in another order than the kernel, or wrap around.
+  rng = np.random.default_rng(0)
+  x = jnp.asarray(rng.normal(size=(2, 4, 5, 3)), jnp.float32)
+  w = jnp.asarray(rng.normal(size=(3, 3, 3, 2)), jnp.float32)
+  found = nerv.product_of_patches(x, w)
+  np.testing.assert_allclose(found, nerv.convolution(x, w), atol=1e-5)
+  padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+  for t, i, j, c in [(0, 0, 0, 0), (1, 3, 4, 1), (1, 2, 0, 1)]:
+    expected = (padded[t, i : i + 3, j : j + 3] * w[..., c]).sum()
+    np.testing.assert_allclose(found[t, i, j, c], expected, atol=1e-5)

@@ -11,7 +11,7 @@ import pytest
 import inrjax
 from inrjax import cli
 from inrjax import codec as codec_lib
-from inrjax.data import images
+from inrjax.data import images, video
 from inrjax.train import adaptation, clips, loop
 from tests.meta import adaptive_problem
 from tests.meta.adaptive_problem import BETA, MODEL
@@ -88,6 +88,10 @@ def test_what_diverges_leaves_the_best(codec, frames, monkeypatch) -> None:
   with pytest.warns(adaptation.DivergedWarning, match="step 0"):
     best, seen = _adapt(codec, frames, 4)
   assert not best.improves and not seen
+  plain = codec.compress_many([*frames])
+  with pytest.warns(adaptation.UnadaptedWarning, match="not lowered"):
+    # Fails if what is not finite reaches the file, or there is none.
+    assert adaptation.compress(codec, best, [*frames]) == plain
 
 
 @pytest.mark.filterwarnings("default::inrjax.train.adaptation.UnadaptedWarning")
@@ -141,3 +145,116 @@ def test_frames_of_several_sizes_are_refused(codec, frames, tmp_path, capsys):
   assert "no hyperprior" in capsys.readouterr().err
   with pytest.raises(ValueError, match="--beta"):
     cli._beta(json.loads("{}"), "m")
+
+
+def _write_folder(folder, clip):
+  folder.mkdir()
+  for index, frame in enumerate(clip):
+    content = images.encode_array(frame, ".png")
+    (folder / f"{index}.png").write_bytes(content)
+  return folder
+
+
+def _write_y4m(path, clip):
+  """Frames as Xiph's are, their colour halved."""
+  av = pytest.importorskip("av", reason="PyAV is not installed")
+  with av.open(str(path), "w", format="yuv4mpegpipe") as file:
+    stream = file.add_stream("rawvideo", rate=25)
+    stream.height, stream.width = clip.shape[1:3]
+    stream.pix_fmt = "yuv420p"
+    for frame in clip:
+      packed = av.VideoFrame.from_ndarray(frame, format="rgb24")
+      file.mux(stream.encode(packed))
+    file.mux(stream.encode())
+  return path
+
+
+@pytest.fixture
+def adapt_command(codec, tmp_path, monkeypatch):
+  """Runs `compress --adapt 1` without a step; the shapes of the frames."""
+  stream = tmp_path / "a.inr"
+
+  def stands(state, step_fn, batches, *, num_steps, placement):
+    del step_fn, placement
+    next(batches)
+    return state._replace(step=np.asarray(num_steps))
+
+  monkeypatch.setattr(loop, "train", stands)
+
+  def run(*inputs):
+    command = ["compress", "--model", "m", "--adapt", "1", "--beta", "0.01"]
+    paths = [*map(str, inputs), str(stream)]
+    assert cli.main([*command, *paths], load=lambda name: codec) == 0
+    decoded = codec.decompress_many(stream.read_bytes())
+    return [frame.shape for _, frame in decoded]
+
+  return run
+
+
+@pytest.mark.filterwarnings("default::inrjax.train.adaptation.UnadaptedWarning")
+def test_clips_of_one_frame_of_odd_sizes_and_grey(
+  adapt_command, frames, tmp_path
+) -> None:
+  one = _write_folder(tmp_path / "one", frames[:1])
+  # Fails if a clip must have two frames, or a folder more than a file.
+  assert adapt_command(one) == adapt_command(one / "0.png") == [(37, 48, 3)]
+  odd = _write_folder(tmp_path / "odd", frames[:, :1, :3])
+  assert adapt_command(odd) == [(1, 3, 3)] * 2
+  grey = _write_folder(tmp_path / "grey", frames[..., 0])
+  # A clip's frames become colour; pictures on their own are left as they are.
+  assert adapt_command(grey) == [(37, 48, 3)] * 2
+
+
+@pytest.mark.filterwarnings("default::inrjax.train.adaptation.UnadaptedWarning")
+def test_frames_as_xiph_has_them(adapt_command, tmp_path) -> None:
+  clip = np.full((3, 18, 34, 3), 90, np.uint8) + np.arange(
+    0, 90, 30, dtype=np.uint8
+  ).reshape(3, 1, 1, 1)
+  path = _write_y4m(tmp_path / "sunflower_1080p25.y4m", clip)
+  found = video.read_clip(path)
+  assert video.find_clips(tmp_path) == [path]
+  # Fails if a frame is left out, or they come in another order.
+  np.testing.assert_allclose(found.astype(float), clip, atol=3)
+  assert adapt_command(path) == [(18, 34, 3)] * 3
+
+
+def test_clips_that_are_none_leave_no_file(codec, frames, tmp_path, capsys):
+  broken = tmp_path / "b.mp4"
+  broken.write_bytes(b"not a video")
+  cut = _write_y4m(tmp_path / "c.y4m", frames[:, :36])
+  cut.write_bytes(cut.read_bytes()[:900])
+  mixed = _write_folder(tmp_path / "m", frames)
+  (mixed / "2.png").write_bytes(images.encode_array(frames[0, :9], ".png"))
+  empty = _write_folder(tmp_path / "e", frames[:0])
+  grey = tmp_path / "g.png"
+  grey.write_bytes(images.encode_array(frames[0, ..., 0], ".png"))
+  stream = tmp_path / "a.inr"
+  command = ["compress", "--model", "m", "--adapt", "1"]
+  for path, problem in (
+    (broken, "b.mp4"),
+    (cut, "c.y4m"),
+    (mixed, "frame 2 is 9 x 48"),
+    (empty, "0 frames"),
+    (grey, "8-bit colour"),
+  ):
+    arguments = [*command, str(path), str(stream)]
+    # Fails if what is wrong is a traceback, or comes after adapting.
+    assert cli.main(arguments, load=lambda name: codec) == 1, problem
+    assert problem in capsys.readouterr().err
+    assert not stream.exists()
+
+
+def test_a_model_that_no_codec_evaluates_gives_the_unadapted_file(
+  codec, frames
+) -> None:
+  """Better by what is measured, and beyond the codec's arithmetic."""
+  start = adaptation.of_model(
+    MODEL, codec.params, beta=BETA, num_pixels=frames[..., 0].size
+  ).start
+  start["transmitter"] = jax.tree.map(
+    lambda leaf: np.full_like(leaf, np.nan), start["transmitter"]
+  )
+  best = types.SimpleNamespace(fast=start, improves=True)
+  with pytest.warns(adaptation.UnadaptedWarning, match="not finite"):
+    found = adaptation.compress(codec, best, [*frames])
+  assert found == codec.compress_many([*frames])

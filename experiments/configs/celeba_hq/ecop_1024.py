@@ -8,7 +8,7 @@
 The part after the colon is a method of `experiments/configs/long_horizon.py`.
 Hardware and time: one A100 with 40 GB (A.2); the time is not given.
 Published: 28.89 dB and SSIM 0.789; Learnit 27.66 and 0.781; random_init
-12.21 and 0.574 (table 1).
+12.21 and 0.574; transinr was too large (table 1).
 """
 
 from ml_collections import config_dict

@@ -45,7 +45,10 @@ def get_config(variant: str = "1e-3") -> config_dict.ConfigDict:
     config.train.update(
       num_steps=10_000, checkpoint_every=500, log_every=20, evaluate_every=500
     )
-    # A higher rate makes up for some of the missing steps.
-    config.outer.update(learning_rate=5e-4, clip_norm=1.0)
+    # A higher rate makes up for some of the missing steps. What it reaches
+    # swings by decibels, so that more of the steps are taken at the paper's.
+    config.outer.update(
+      learning_rate=5e-4, clip_norm=1.0, drop_at=0.7, drop_factor=0.2
+    )
     config.evaluate.num_validation_crops = 8
   return config

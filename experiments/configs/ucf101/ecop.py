@@ -10,7 +10,8 @@ Table 4's clips of Kinetics: `--mode=evaluate --trained_in=DIR`, another
 `--workdir`, and `--data_dir=KINETICS`.
 Hardware and time: one A100 with 40 GB (table 2); the time is not given.
 Published, after 16 steps: 26.59 dB of 128x128x16 and 22.76 of 256x256x32;
-Learnit 25.46, and too large (table 2). On Kinetics 27.32, Learnit 26.42.
+Learnit 25.46, transinr 15.14, and both too large (table 2). On Kinetics 27.32,
+Learnit 26.42.
 """
 
 from ml_collections import config_dict

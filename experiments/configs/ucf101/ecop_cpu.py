@@ -13,10 +13,10 @@ Not measured yet.
 
 from ml_collections import config_dict
 
-from experiments.configs import clips, full_weights, long_signals
+from experiments.configs import clips, full_weights, long_horizon, long_signals
 from experiments.configs.ucf101 import ecop
 
-VARIANTS = long_signals.METHODS
+VARIANTS = long_horizon.METHODS
 
 
 def get_config(variant: str = "ecop") -> config_dict.ConfigDict:
@@ -33,5 +33,7 @@ def get_config(variant: str = "ecop") -> config_dict.ConfigDict:
     config.data.source.update(num_frames=8, size=(32, 32))
     config.signal.sides = (8, 32, 32)
     config.inner.point_tile = None
+    if "hypernetwork" in config:
+      long_horizon.small_hypernetwork(config, patch=(2, 8, 8))
     config.evaluate.update(num_signals=1, num_validation_signals=1)
   return config

@@ -12,6 +12,7 @@ The part after the colon is a case, and beta, as in `adapted.py`.
   slab           all of it, alpha = 0: the slab alone (eq. 3)
   discrete       all of it, its rate that of eq. 5 around it (appendix A)
   learned_slabs  all of it, a learned slab for every tensor; not in the paper
+  gates          all of it, L0 gates in place of the spike; not in the paper
 
 The prior's other parameters are settings: --config.prior.spike_weight=50 (the
 paper saw little difference from 50 to 5000), --config.prior.bin_width,
@@ -34,6 +35,7 @@ _CASES: dict[str, dict[str, Any]] = {
   "slab": {"prior.spike_weight": 0.0},
   "discrete": {"adapt.rate": "discrete"},
   "learned_slabs": {"adapt.learn_scales": True},
+  "gates": {"adapt.part": "gates"},
 }
 BETAS = ("3e-3", "1e-3", "2.5e-4", "1e-4")
 VARIANTS = tuple(
@@ -63,4 +65,10 @@ def changed(variant: str, get_config: Any) -> config_dict.ConfigDict:
   config: config_dict.ConfigDict = get_config(f"model_{beta}")
   with config.unlocked():
     config.update_from_flattened_dict(_CASES[case])
+    if case == "gates":
+      # alpha of `prior` is the odds that a parameter does not change.
+      config.gates = config_dict.create(
+        log_alpha=0.1,  # At the start, of every gate.
+        rate_factor=100.0,  # Of its learning rate.
+      )
   return config

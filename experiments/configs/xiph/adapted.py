@@ -61,7 +61,7 @@ def get_config(variant: str = "model_1e-3") -> config_dict.ConfigDict:
   config.seed = 0
   config.beta = float(beta)  # Of bits per pixel; errors are of [0, 1].
   config.adapt = section(
-    part=part,  # "model", "encoder" or "latents".
+    part=part,  # "model", "encoder" or "latents"; see `ablations.py` for more.
     quantise=quantise,  # The change, while it is learned; or "none".
     rate=rate,  # Of the change; or "discrete", "none".
     learn_scales=False,  # Not in the paper: a slab for every tensor.
@@ -96,5 +96,8 @@ def get_config(variant: str = "model_1e-3") -> config_dict.ConfigDict:
     evaluate_every=100 if part == "latents" else 500,  # As in figure 2b.
     on_nonfinite="stop",  # And keep the best before.
   )
-  config.outer = section(learning_rate=rates[part])  # Adam.
+  config.outer = section(
+    learning_rate=rates[part],  # Adam.
+    schedule="constant",  # Or "cosine", to zero.
+  )
   return config.lock()

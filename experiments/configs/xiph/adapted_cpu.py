@@ -40,4 +40,6 @@ def get_config(variant: str = "model_1e-3") -> config_dict.ConfigDict:
     # Higher rates make up for some of the missing steps.
     factors = {"model": 2.0, "encoder": 100.0, "latents": 10.0}
     config.outer.learning_rate *= factors[config.adapt.part]
+    # At a constant rate RDM swings by more than few steps bring.
+    config.outer.schedule = "cosine"
   return config

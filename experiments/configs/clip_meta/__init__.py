@@ -1,0 +1,1 @@
+"""Configs for meta-learning a global model over clips."""

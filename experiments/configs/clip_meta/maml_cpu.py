@@ -1,0 +1,39 @@
+"""A small hyperprior meta-learned over a few clips, for two CPU cores.
+
+  python -m experiments.clip_meta
+      --config=experiments/configs/clip_meta/maml_cpu.py:fomaml_1e-3
+      --model=MODEL --data_dir=CLIPS --workdir=DIR
+      --mode=train --mode=evaluate --mode=export
+
+The part after the colon is the method, and beta, as in `maml.py`; the model
+should be that of `configs/clic/hyperprior_cpu.py` of the same beta.
+Hardware and time: two CPU cores, an hour or so (not timed).
+Not measured yet.
+"""
+
+from ml_collections import config_dict
+
+from experiments.configs.clip_meta import maml
+
+VARIANTS = maml.VARIANTS
+
+
+def get_config(variant: str = "fomaml_1e-3") -> config_dict.ConfigDict:
+  """What differs from `maml.py`, locked.
+
+  Args:
+    variant: the method, and beta.
+  """
+  config = maml.get_config(variant)
+  with config.unlocked():
+    config.signal.side = 128
+    config.inner.update(num_steps=4, num_pixels=16 * 240 * 320)
+    config.data.source.update(
+      num_frames=4, size=(240, 320), stride=5, held_out=1
+    )
+    config.data.pipeline.update(batch_size=2, cache_bytes=2**30, read_threads=1)
+    config.train.update(
+      num_steps=1000, checkpoint_every=100, log_every=10, evaluate_every=100
+    )
+    config.outer.learning_rate = 5e-5
+  return config

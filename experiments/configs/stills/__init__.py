@@ -1,0 +1,1 @@
+"""Still images as clips of one frame, and their configs."""
