@@ -28,7 +28,7 @@ def adapt_clip(
   *,
   beta: float,
   num_steps: int,
-  learning_rate: float = 2e-4,
+  learning_rate: float = 1e-4,
   min_gain: float = 0.0,
   report: Report = lambda step, metrics: None,
   seed: int = 0,

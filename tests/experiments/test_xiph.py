@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import build, evaluation, instance, xiph
+from experiments import adaptations, build, evaluation, instance, xiph
 from inrjax import codec, data, train
 from inrjax.data import images
 from inrjax.train import adaptation
@@ -155,13 +155,30 @@ def test_every_variant_builds_and_is_locked(path: pathlib.Path) -> None:
     values = config.to_dict()
     json.dumps(values)
     assert values["beta"] == float(variant.rpartition("_")[2])
-    train.make_optimizer(**values["outer"])
+    adaptations.make_optimizer(values, {"delta": 0.0, "log_alpha": 0.0})
     build.on_nonfinite(values["train"]["on_nonfinite"])
     assert values["train"]["num_steps"] % values["train"]["evaluate_every"] == 0
   with pytest.raises(ValueError, match="is not one of"):
     module.get_config("no such variant")
   for words in ("--config=experiments/configs/", "Hardware and time:"):
     assert words in module.__doc__
+
+
+def test_rates_fall_where_steps_are_few() -> None:
+  whole = {"learning_rate": 0.5, "num_steps": 4}
+  assert build.rate_by_step("constant", **whole) == 0.5
+  falling = build.rate_by_step("cosine", **whole)
+  # Fails if the schedule is left out, or ends elsewhere.
+  found = [float(falling(step)) for step in (0, 2, 4)]
+  assert found == pytest.approx([0.5, 0.25, 0.0], abs=1e-6)
+  read = test_configs.read
+  kinds = {
+    name: read(FOLDER / f"{name}.py").get_config("model_1e-3").outer.schedule
+    for name in ("adapted", "adapted_cpu")
+  }
+  assert kinds == {"adapted": "constant", "adapted_cpu": "cosine"}
+  with pytest.raises(ValueError, match="outer.schedule"):
+    build.rate_by_step("linear", **whole)
 
 
 def test_the_papers_numbers() -> None:
