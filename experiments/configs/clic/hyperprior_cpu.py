@@ -9,7 +9,8 @@ The part after the colon is beta, the weight of the rate: 3e-3, 1e-3, 2.5e-4,
 1e-4.
 Hardware and time: one CPU core, 25 minutes (7 steps a second); longer is
 better, and `--begin_from=MODEL` goes on from a model of this or another beta.
-Not measured yet.
+Measured here, of 1e-3 after several such trainings: 30.54 dB at 0.545 bpp on
+Kodak 1-12 (`inrjax/pretrained/hyperprior.md`).
 """
 
 import dataclasses
