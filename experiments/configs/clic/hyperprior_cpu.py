@@ -36,8 +36,8 @@ def get_config(variant: str = "1e-3") -> config_dict.ConfigDict:
     config.network.update(dataclasses.asdict(hyperprior.small()))
     # The photographs that come with scikit-image, where there is no --data_dir.
     config.data.source.tfds = config_dict.placeholder(str)
-    # As large as the paper's: of smaller crops the zeros around them are a large
-    # part, and whole images become dearer.
+    # Crops of the paper's size: of smaller ones the zeros around them are a
+    # large part, and whole images become dearer.
     config.data.pipeline.update(
       batch_size=2,
       augment=("flip", "transpose"),
