@@ -151,6 +151,11 @@ class Run:
         coin.write_model(self.config, path)
         print(f"Wrote {path}")
       return
+    if "export" not in self.config:
+      raise build.ConfigError(
+        "There is no codec for this method (no section export in its config); "
+        "leave out --mode=export."
+      )
     method = build.make_method(self.config)
     outer = self._trained(method, step=build.exported_step(self.config))
     count = self.config["export"]["num_images"]

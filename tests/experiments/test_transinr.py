@@ -129,3 +129,11 @@ def test_what_does_not_fit_is_wrong_in_the_config() -> None:
     values[section].update(changes)
     with pytest.raises(build.ConfigError, match=message):
       build.make_method(values)
+
+
+def test_there_is_no_codec_of_predicted_weights(tmp_path: pathlib.Path) -> None:
+  config = config_of("imagenette.ecop_cpu").to_dict()
+  run = launch.Run(config, tmp_path, lambda split: [])
+  # Fails if a section that is missing ends in a traceback.
+  with pytest.raises(build.ConfigError, match="no codec for this method"):
+    run.write_model()
