@@ -74,7 +74,7 @@ benchmarks: install  ## Measure speed and memory against plain baselines.
 	@$(BIN)/python -m benchmarks.long_horizon_memory
 	@$(BIN)/python -m benchmarks.large_step --num_steps=4
 	@$(BIN)/python -m benchmarks.large_step --num_steps=16 --gamma=0.25
-	@$(BIN)/python -m benchmarks.large_step --signal=video256 --num_steps=4
+	@$(BIN)/python -m benchmarks.large_step --signal=video256 --num_steps=2 --gamma=0.5
 	@$(BIN)/python -m benchmarks.pruned_forward
 	@$(BIN)/python -m benchmarks.prospr_score
 	@$(BIN)/python -m benchmarks.gradient_l1_step
