@@ -8,7 +8,8 @@ folder of its own; one whose result is there, from the same settings, is
 skipped. `results.jsonl` holds every result with all its settings, and
 `table.md` and `curves.png` compare the methods. For sparse networks there are
 also `parameters.png`, and at one number of weights (`--at`) `steps.png` and
-`pictures.png`; `layers.png` and `reuse.png` show which weights survive.
+`pictures.png`; `layers.png` and `reuse.png` show which weights survive. Fits of
+whole clips, sounds or fields have `steps.png` too.
 Where checkpoints on the way were evaluated too, `training_time.png` and
 `targets.png` show them.
 """
@@ -27,6 +28,7 @@ from absl import app, flags
 
 from experiments import (
   evaluation,
+  fits,
   levels,
   progress,
   sweeps,
@@ -293,6 +295,59 @@ def _draw_pictures(
   )
 
 
+def report(
+  results: Mapping[str, Mapping[str, Any]],
+  workdir: pathlib.Path,
+  *,
+  title: str,
+  at: float | None = None,
+) -> list[list[str]]:
+  """Writes `table.md`, and the figures that results have something for.
+
+  Args:
+    results: by the entries' names.
+    workdir: where runs are, and figures go.
+    title: of the figures.
+    at: see `draw_levels`.
+
+  Returns:
+    The first table.
+  """
+  sparse = {n: one for n, one in results.items() if "levels" in one}
+  whole = {n: one for n, one in results.items() if "fits" in one}
+  dense = {n: one for n, one in results.items() if n not in sparse | whole}
+  tables = {}
+  if dense:
+    tables["Unquantised"] = unquantised_rows(dense)
+  if sparse:
+    tables |= draw_levels(sparse, workdir, title=title, at=at)
+  if whole:
+    found = fits.averaged(whole)
+    fits.draw(workdir / "steps.png", found, title=title)
+    tables["Fits"] = fits.rows(found)
+  on_the_way = progress.collect(results)
+  if on_the_way:
+    progress.draw(on_the_way, workdir, title=title)
+    tables["On the way"] = progress.rows(on_the_way)
+  first = next(iter(tables.values()))
+  coded = sparse | dense
+  if coded:
+    lines = curves(coded)
+    tables |= {curve.name: evaluate.point_table(curve) for curve in lines}
+    evaluate.rate_distortion_figure(
+      workdir / "curves.png",
+      lines,
+      title=title,
+      rate_label=f"bits per place ({rate_kind(coded)})",
+    )
+  text = "\n".join(
+    f"## {name}\n\n{evaluate.markdown(rows)}" for name, rows in tables.items()
+  )
+  with files.replacing(workdir / "table.md") as path:
+    path.write_text(text)
+  return first
+
+
 def define_flags() -> None:
   """Not on import: launchers have a flag `--workdir` too."""
   flags.DEFINE_string("sweep", None, "The sweep file.", required=True)
@@ -318,32 +373,13 @@ def main(argv: Sequence[str]) -> None:
     with files.replacing(workdir / "results.jsonl") as path:
       lines = (json.dumps({"name": n} | r) for n, r in results.items())
       path.write_text("\n".join(lines) + "\n")
-  title = pathlib.Path(options.sweep).stem
-  found = curves(results)
-  tables = {"Unquantised": unquantised_rows(results)}
-  sparse = {n: one for n, one in results.items() if "levels" in one}
-  if sparse:
-    dense = {n: one for n, one in results.items() if n not in sparse}
-    tables = {"Unquantised": unquantised_rows(dense)} if dense else {}
-    tables |= draw_levels(sparse, workdir, title=title, at=options.at)
-  on_the_way = progress.collect(results)
-  if on_the_way:
-    progress.draw(on_the_way, workdir, title=title)
-    tables["On the way"] = progress.rows(on_the_way)
-  first = next(iter(tables.values()))
-  tables |= {curve.name: evaluate.point_table(curve) for curve in found}
-  text = "\n".join(
-    f"## {name}\n\n{evaluate.markdown(rows)}" for name, rows in tables.items()
+  first = report(
+    results,
+    workdir,
+    title=pathlib.Path(options.sweep).stem,
+    at=options.at,
   )
-  with files.replacing(workdir / "table.md") as path:
-    path.write_text(text)
   print(evaluate.plain(first), end="")
-  evaluate.rate_distortion_figure(
-    workdir / "curves.png",
-    found,
-    title=title,
-    rate_label=f"bits per place ({rate_kind(results)})",
-  )
 
 
 if __name__ == "__main__":

@@ -129,3 +129,39 @@ def test_signals_that_are_no_images_have_curves_too() -> None:
   assert [*curve.bpp] == [1.0, 2.0] and [*curve.psnr] == [32.0, 33.0]
   assert curve.points[0].setting == "8, quality 10"
   assert "without headers" in sweep.rate_kind(results)
+
+
+def test_fits_of_whole_signals_are_put_together(tmp_path: pathlib.Path) -> None:
+  def fit(gradient: str, psnr: float) -> dict:
+    by_step = np.linspace(5.0, psnr, 4).tolist()
+    return {
+      "gradient": gradient,
+      "num_steps": 3,
+      "psnr": psnr,
+      "psnr_by_step": by_step,
+    }
+
+  results = {
+    f"{method}/{network}/seed{seed}": {
+      "num_signals": 1,
+      "fits": [
+        fit("norm_scaled", base + 2.0 * seed),
+        fit("full", base - 1.0),
+      ],
+    }
+    for method, network, base in (("ecop", "siren", 20.0), ("a", "all", 18.0))
+    for seed in (0, 1)
+  }
+  table = sweep.report(results, tmp_path, title="clips")
+  # Fails if a setting is lost, seeds are not averaged, or gradients are mixed.
+  assert table == [
+    ["method", "steps", "PSNR", "+-", "seeds"],
+    ["ecop siren", "3", "21.00", "1.00", "2"],
+    ["ecop siren + full", "3", "19.00", "0.00", "2"],
+    ["a", "3", "19.00", "1.00", "2"],
+    ["a + full", "3", "17.00", "0.00", "2"],
+  ]
+  assert "21.00" in (tmp_path / "table.md").read_text()
+  assert (tmp_path / "steps.png").stat().st_size > 1000
+  # Nothing of a rate is drawn where nothing was coded.
+  assert not (tmp_path / "curves.png").exists()

@@ -32,7 +32,11 @@ def get_config(variant: str = "ecop") -> config_dict.ConfigDict:
     clips.of_four_files(config)
     config.data.source.update(num_frames=8, size=(32, 32))
     config.signal.sides = (8, 32, 32)
+    config.data.pipeline.batch_size = 1
     config.inner.point_tile = None
+    if config.train.num_steps:
+      config.train.num_steps = 1000
+    config.outer.learning_rate = 5e-4  # As of images on two cores.
     if "hypernetwork" in config:
       long_horizon.small_hypernetwork(config, patch=(2, 8, 8))
     config.evaluate.update(num_signals=1, num_validation_signals=1)
