@@ -17,7 +17,7 @@ QUANTIZERS = {
 }
 RATES = {
   "continuous": spike_and_slab.continuous_bits,
-  "discrete": spike_and_slab.discrete_bits,
+  "discrete": spike_and_slab.rounded_bits,
   "none": None,
 }
 

@@ -24,7 +24,7 @@ from experiments import (
 )
 from inrjax import codec as codec_lib
 from inrjax import data, train
-from inrjax.codec import errors, latent_update, output_file
+from inrjax.codec import container, errors, latent_update, output_file
 from inrjax.evaluate import metrics
 from inrjax.meta import gated_update, instance_adaptive
 from inrjax.quantize import spike_and_slab
@@ -132,9 +132,9 @@ class Run:
 
   @functools.cached_property
   def prior(self) -> spike_and_slab.SpikeAndSlab:
-    """Of the change (section `prior`)."""
+    """Of the change (section `prior`, where the receiver changes)."""
     with build.of_config():
-      return spike_and_slab.SpikeAndSlab(**self.config["prior"])
+      return spike_and_slab.SpikeAndSlab(**self.config.get("prior", {}))
 
   @functools.cached_property
   def adaptation(self) -> adaptation_lib.Adaptation:
@@ -211,7 +211,7 @@ class Run:
     folder = (self.trained_in or self.workdir) / "checkpoints"
     if (
       settings["part"] not in ("model", "decoder")
-      or (settings["quantise"], settings["rate"]).count("none") == 0
+      or "none" not in (settings["quantise"], settings["rate"])
       or not any(folder.iterdir())
     ):
       return {}
@@ -252,18 +252,26 @@ class Run:
     codec: codec_lib.HyperpriorCodec,
     reader: codec_lib.HyperpriorCodec | None = None,
   ) -> tuple[dict[str, float], list[np.ndarray]]:
-    """What a codec's file of the clip takes, and what is in it.
+    """What a codec's files of the clip take, and what is in them.
+
+    There is one, or as many as it takes for no file to hold more values than
+    one may; then each of them has the change of the model in it.
 
     Args:
       codec: compresses.
       reader: decodes; None is the codec of the global model.
     """
     reader = reader or self.codec
-    content = codec.compress_many(list(self.frames))
-    decoded = [frame for _, frame in reader.decompress_many(content)]
-    rates = reader.rates(content)
+    per_file = max(1, container.DEFAULT_MAX_VALUES // self.frames[0].size)
+    decoded: list[np.ndarray] = []
+    rates, num_bytes = [], 0
+    for first in range(0, len(self.frames), per_file):
+      content = codec.compress_many([*self.frames[first : first + per_file]])
+      decoded += [frame for _, frame in reader.decompress_many(content)]
+      rates += reader.rates(content)
+      num_bytes += len(content)
     num_pixels = self.frames[..., 0].size
-    bpp = 8 * len(content) / num_pixels
+    bpp = 8 * num_bytes / num_pixels
     mse = metrics.mean(
       [metrics.mse(*pair) for pair in zip(self.frames, decoded, strict=True)]
     )
@@ -272,7 +280,7 @@ class Run:
       for name in ("side", "payload")
     )
     return {
-      "bytes": float(len(content)),
+      "bytes": float(num_bytes),
       "bpp": bpp,
       "latent_bytes": latents,
       "update_bytes": update,

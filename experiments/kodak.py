@@ -23,12 +23,13 @@ def load(
   side: int | None = None,
   channels: int = 3,
 ) -> data.ImageSource:
-  """Images of a split; validation is on scikit-image's two.
+  """Images of a split; without TFDS validation is on scikit-image's two.
 
   Args:
     split: "train", "validation" or "test".
-    data_dir: folder of training images.
-    tfds: name of the training set, read where there is no folder.
+    data_dir: folder of training images; those two should not be among them.
+    tfds: name of a set of training and validation images, read where there is
+      no folder.
     feature: of it.
     resize_to: height and width of training images; None leaves them.
     side: of the square in the middle of all images, resampled where they are
@@ -38,14 +39,12 @@ def load(
   source: data.ImageSource
   if split == "test" and _KODAK_DIR.value:
     source = data.ImageFolder(_KODAK_DIR.value)
-  elif split != "train":
-    source = data.photographs("test")
-  elif data_dir is not None:
+  elif split == "train" and data_dir is not None:
     source = data.ImageFolder(data_dir)
-  elif tfds is not None:
-    source = data.tfds_source(tfds, split="train", feature=feature)
+  elif split != "test" and data_dir is None and tfds is not None:
+    source = data.tfds_source(tfds, split=split, feature=feature)
   else:
-    source = data.photographs("train")
+    source = data.photographs("train" if split == "train" else "test")
   if split == "train" and resize_to is not None:
     source = resize.Resized(source, resize_to)
   if side is not None:

@@ -97,7 +97,8 @@ def describe(
 def seconds_by_step(folder: pathlib.Path) -> dict[int, float]:
   """Seconds of training until each step in a run's log.
 
-  Steps that a run took twice, before and after it was stopped, count once.
+  All steps do the same, so their number and the median of the speeds in the log
+  tell: compilation, and what else ran on the machine at times, do not count.
 
   Args:
     folder: the working folder.
@@ -106,12 +107,12 @@ def seconds_by_step(folder: pathlib.Path) -> dict[int, float]:
   if not path.is_file():
     return {}
   rows = [json.loads(line) for line in path.read_text().splitlines()]
-  speeds = {r["step"]: r["steps_per_second"] for r in rows}
-  found, total, last = {}, 0.0, 0
-  for step in sorted(speeds):
-    total += (step - last) / speeds[step]
-    found[step], last = total, step
-  return found
+  name = "steps_per_second"
+  speeds = {row["step"]: row[name] for row in rows if name in row}
+  if not speeds:
+    return {}
+  speed = float(np.median([*speeds.values()]))
+  return {row["step"]: row["step"] / speed for row in rows}
 
 
 def collect(

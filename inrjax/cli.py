@@ -33,10 +33,9 @@ Load = Callable[[str], "loading.Codec"]
 _EFFORTS = ("fast", "medium", "slow")
 _DEFAULT_QUALITIES = (20.0, 30.0, 40.0, 50.0, 60.0)
 _CLASSICAL = ("jpeg", "jpeg444", "jpeg2000", "webp", "avif", "hevc")
-# Of frames larger than this, a step of adaptation sees a crop of this side:
-# about the pixels of 1920 x 1080, whose steps take 3.5 GB.
-_MAX_FRAME_PIXELS = 1920 * 1088
-_CROP_SIDE = 1408
+# Pixels that a step of adaptation sees at most, times the hidden channels:
+# 1920 x 1080 with the model that comes with inrjax take 3.5 GB.
+_MAX_STEP_ACTIVATIONS = 1920 * 1088 * 48
 # Larger than any sensible file; what a pipe or a device gives may not end.
 _MAX_BYTES = 1 << 30
 # Leaves room for a number and a suffix in the 255 bytes of a file's name.
@@ -161,6 +160,19 @@ def _add_adaptation(parser: argparse.ArgumentParser) -> None:
     type=_positive,
     metavar="B",
     help="weight of the rate; by default the model's own",
+  )
+  group.add_argument(
+    "--frames",
+    type=_count,
+    metavar="N",
+    help="of a clip, so many; by default to its end",
+  )
+  group.add_argument(
+    "--stride",
+    type=_count,
+    default=1,
+    metavar="N",
+    help="of a clip, every N-th frame",
   )
   group.add_argument(
     "--min-gain",
@@ -405,8 +417,11 @@ def _check_options(args: argparse.Namespace, found: Sequence[str]) -> None:
         " leave it out"
       )
     return
-  if args.beta is not None or args.min_gain:
-    raise ValueError("--beta and --min-gain are for --adapt: leave them out")
+  if _adaptation_options(args):
+    raise ValueError(
+      "--beta, --min-gain, --frames and --stride are for --adapt: leave them"
+      " out"
+    )
   unused = [name for name, value in _signal_options(args).items() if value]
   if unused and set(found) == {"image"}:
     raise errors.UnsupportedSignalError(
@@ -426,6 +441,16 @@ def _check_options(args: argparse.Namespace, found: Sequence[str]) -> None:
         f"{name} is for {_OPTIONS[name]}, and none is among the inputs"
         f" ({', '.join(dict.fromkeys(found))}): leave it out"
       )
+
+
+def _adaptation_options(args: argparse.Namespace) -> bool:
+  """Whether an option of `--adapt` is given."""
+  return (
+    args.beta is not None
+    or args.min_gain > 0
+    or args.frames is not None
+    or args.stride != 1
+  )
 
 
 def _signal_options(args: argparse.Namespace) -> dict[str, bool]:
@@ -472,8 +497,7 @@ def _compress_adapted(args: argparse.Namespace, load: Load) -> None:
       "--adapt has no --quality or --bpp: its rate is that of --beta and the"
       " model"
     )
-  frames, names = _read_frames(args.inputs)
-  from inrjax.codec import hyperprior_codec
+  from inrjax.codec import hyperprior_codec, request
 
   codec = load(args.model)
   if not isinstance(codec, hyperprior_codec.HyperpriorCodec):
@@ -481,6 +505,13 @@ def _compress_adapted(args: argparse.Namespace, load: Load) -> None:
       f"{args.model} is no hyperprior, and only that can be adapted: leave out"
       " --adapt, or give another --model"
     )
+  if args.effort not in codec.efforts:
+    raise ValueError(
+      f"--adapt has no --effort {args.effort}: what it takes are its steps"
+    )
+  frames, names = _read_frames(args.inputs, args.frames, args.stride)
+  # Before the steps, not after them.
+  request.check_num_values(frames.size)
   from inrjax import data as data_lib
   from inrjax import train
   from inrjax.train import adaptation, clips
@@ -489,7 +520,7 @@ def _compress_adapted(args: argparse.Namespace, load: Load) -> None:
     data_lib.ArraySource(frames),
     batch_size=1,
     seed=0,
-    crop_size=_seen_by_a_step(frames.shape[1:3]),
+    crop_size=_seen_by_a_step(frames.shape[1:3], codec.config.width),
   )
   progress = train.ProgressLogger(args.adapt, metrics=("bpp", "psnr"))
   try:
@@ -501,6 +532,7 @@ def _compress_adapted(args: argparse.Namespace, load: Load) -> None:
       num_steps=args.adapt,
       min_gain=args.min_gain,
       report=progress.log,
+      on_step=lambda step: progress.log(step, {}),
     )
   finally:
     progress.close()
@@ -510,15 +542,20 @@ def _compress_adapted(args: argparse.Namespace, load: Load) -> None:
   print(f"of these for the model's change: {sum(sides):.0f} bytes")
 
 
-def _seen_by_a_step(size: tuple[int, ...]) -> tuple[int, ...]:
+def _seen_by_a_step(size: tuple[int, ...], width: int) -> tuple[int, ...]:
   """Height and width of what a step of adaptation sees of frames.
 
   Whole frames where memory allows: of crops the zeros around them are a large
   part, and what is learned of these makes frames dearer.
+
+  Args:
+    size: of the frames.
+    width: hidden channels of the model.
   """
-  if math.prod(size) <= _MAX_FRAME_PIXELS:
+  limit = _MAX_STEP_ACTIVATIONS // width
+  if math.prod(size) <= limit:
     return size
-  return tuple(min(_CROP_SIDE, side) for side in size)
+  return tuple(min(math.isqrt(limit), side) for side in size)
 
 
 def _beta(card: Mapping[str, Any], model: str) -> float:
@@ -532,7 +569,9 @@ def _beta(card: Mapping[str, Any], model: str) -> float:
   return beta
 
 
-def _read_frames(paths: Sequence[str]) -> "tuple[np.ndarray, list[str]]":
+def _read_frames(
+  paths: Sequence[str], num_frames: int | None, stride: int
+) -> "tuple[np.ndarray, list[str]]":
   """Frames `[T, H, W, C]` of one clip, or of image files, and their names."""
   import numpy as np
 
@@ -542,8 +581,16 @@ def _read_frames(paths: Sequence[str]) -> "tuple[np.ndarray, list[str]]":
   if len(paths) == 1 and (
     os.path.isdir(paths[0]) or suffix not in images.EXTENSIONS
   ):
-    frames = video.read_clip(paths[0])
-    return frames, [f"frame-{index:04d}" for index in range(len(frames))]
+    frames = video.read_clip(
+      paths[0],
+      num_frames=num_frames,
+      stride=stride,
+      max_values=container.DEFAULT_MAX_VALUES,
+    )
+    numbers = range(0, len(frames) * stride, stride)
+    return frames, [f"frame-{number:04d}" for number in numbers]
+  if num_frames is not None or stride != 1:
+    raise ValueError("--frames and --stride are for a clip: leave them out")
   arrays = [_read_signal(path) for path in paths]
   shapes = {(array.shape, array.dtype.name) for array in arrays}
   if len(shapes) > 1 or arrays[0].ndim != 3 or arrays[0].dtype != np.uint8:

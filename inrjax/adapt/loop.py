@@ -100,11 +100,13 @@ def make_adapt(
 
     start = (fast, fast if ema_decay is not None else None, link.init(fast))
     keys = jax.random.split(key, num_steps)
-    # Of a step only its start and its gradient are stored; what it selected is
-    # selected again in the backward pass.
-    only_gradients = jax.checkpoint_policies.save_only_these_names(_GRADIENT)
+    # Of a step only its start, its gradient and which points scored highest
+    # are stored.
+    few = jax.checkpoint_policies.save_only_these_names(
+      _GRADIENT, select_lib.CHOSEN
+    )
     (fast, average, _), losses = jax.lax.scan(
-      jax.checkpoint(step, policy=only_gradients, prevent_cse=False),
+      jax.checkpoint(step, policy=few, prevent_cse=False),
       start,
       keys,
     )

@@ -117,8 +117,9 @@ class BaseCodec(abc.ABC):
       effort=effort,
       efforts=self.efforts,
     )
+    # Before floats are made of them.
+    request.check_num_values(sum(np.size(array) for array in arrays))
     checked = [signals.to_unit(array, self.channels) for array in arrays]
-    request.check_total([spec for _, spec in checked])
     records = []
     for index, (unit, spec) in enumerate(checked):
       name = None if names is None else container.safe_name(names[index], "")

@@ -15,6 +15,7 @@ The synthesis is not: pixels may differ by a level between machines.
 
 import copy
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -38,6 +39,8 @@ from inrjax.networks import hyperprior
 from inrjax.types import PyTree
 
 DEFAULT_QUALITY = 100
+# Of an image with its padding, whose latents take some 30 bytes a value.
+MAX_PADDED_VALUES = 1 << 27
 EFFORTS = ("medium",)
 
 
@@ -198,7 +201,9 @@ class HyperpriorCodec(base.BaseCodec):
   def _fit(self, unit: np.ndarray, effort: str) -> latent_coder.Latents:
     """Rounded latents of an image `[H, W, C]` in [0, 1]."""
     del effort
-    height, width = hyperprior.padded_size(*unit.shape[:2])
+    height, width = self._padded_size(
+      *unit.shape[:2], errors.UnsupportedSignalError
+    )
     edges = ((0, height - unit.shape[0]), (0, width - unit.shape[1]), (0, 0))
     padded = np.pad(unit, edges, mode="edge")
     y = latent_windows.analyse(
@@ -287,13 +292,29 @@ class HyperpriorCodec(base.BaseCodec):
   ) -> tuple[_Receiver, latent_coder.Latents]:
     """The receiver that a record needs, and its latents."""
     self._setting(record)
-    height, width = signals.check_image_spec(record.spec, self.channels)
+    height, width = self._padded_size(
+      *signals.check_image_spec(record.spec, self.channels),
+      errors.CorruptBitstreamError,
+    )
     receiver = self._receiver(record.side)
-    height, width = hyperprior.padded_size(height, width)
     stride = hyperprior.HYPER_STRIDE
     return receiver, receiver.coder.decode(
       record.payload, height // stride, width // stride
     )
+
+  def _padded_size(
+    self, height: int, width: int, error: type[errors.CodecError]
+  ) -> tuple[int, int]:
+    """Height and width with the padding, unless that takes too much memory."""
+    padded = hyperprior.padded_size(height, width)
+    # A line of pixels grows 64-fold.
+    if math.prod(padded) * self.channels > MAX_PADDED_VALUES:
+      raise error(
+        f"An image of {height} x {width} pixels has {math.prod(padded)} with "
+        "what it is padded by, more than this codec holds in memory: cut it "
+        "into several."
+      )
+    return padded
 
   def _receiver(self, update: bytes) -> _Receiver:
     """The receiver under an update.

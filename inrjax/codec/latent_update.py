@@ -292,10 +292,8 @@ def _tables(prior: spike_and_slab.SpikeAndSlab, used: np.ndarray) -> _Tables:
   for row, index in enumerate(used):
     k = int(prior.largest_symbols[index])
     mass = _bin_masses(prior, prior.slabs[index], k)
-    beyond = 0.0
-    for value in mass[:0:-1]:  # from the smallest, in a fixed order
-      beyond += 2.0 * float(value)
-    beyond = max(beyond, _SMALLEST_MASS)
+    # From the smallest, one after the other: `sum` has an order of its own.
+    beyond = max(2.0 * float(np.cumsum(mass[:0:-1])[-1]), _SMALLEST_MASS)
     changes.append(beyond / (float(mass[0]) + beyond))
     centre = largest + 1
     values[row, centre + 1 : centre + 1 + k] = mass[1:] / beyond

@@ -43,8 +43,12 @@ def check_compression(
 
 
 def check_total(specs: Sequence[container.SignalSpec]) -> None:
-  """Raises UnsupportedSignalError if images hold more than a file may."""
-  total = sum(spec.num_values for spec in specs)
+  """`check_num_values` of signals."""
+  check_num_values(sum(spec.num_values for spec in specs))
+
+
+def check_num_values(total: int) -> None:
+  """Raises UnsupportedSignalError for more values than a file may hold."""
   if total > container.DEFAULT_MAX_VALUES:
     raise errors.UnsupportedSignalError(
       f"The images have {total} values together, a file holds at most "

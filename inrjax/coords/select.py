@@ -13,9 +13,14 @@ from typing import Protocol
 import chex
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from inrjax.coords import masked
 from inrjax.types import Array, Context, PyTree
+
+# Name of the positions `[K]` with the highest scores, for checkpoint policies:
+# they take little memory, and scoring again takes a pass over all points.
+CHOSEN = "chosen_points"
 
 
 class Select(Protocol):
@@ -123,6 +128,7 @@ def top_points(
       _, chosen = jax.lax.top_k(scores, kept)
     else:
       _, chosen = jax.lax.approx_max_k(scores, kept, recall_target=recall)
+    chosen = checkpoint_name(chosen, CHOSEN)
     return _take(context, chosen)
 
   return select

@@ -105,7 +105,12 @@ class SpikeAndSlab:
 
   @property
   def num_bins(self) -> int:
-    """N of the prior's own slab."""
+    """N of the prior's own slab.
+
+    The smallest odd N whose bins cover, from -N t / 2 to N t / 2, what section
+    3.3 asks for; the interval that it names, of (N - 1) t, is that of their
+    centres.
+    """
     return 2 * int(self.largest_symbols[OWN_SCALE]) + 1
 
 
@@ -209,6 +214,25 @@ def discrete_bits(
   return -jnp.log2(mass / total)
 
 
+def rounded_bits(
+  prior: SpikeAndSlab, delta: Array, log_scale: Any = 0.0
+) -> Array:
+  """`discrete_bits` of what `quantize` makes of the updates.
+
+  With its straight-through derivative this is the discrete rate as a loss, and
+  has the gradient of eq. 7: none at all for an update that rounds to zero.
+
+  Args:
+    prior: the mixture.
+    delta: `[...]` updates, not rounded.
+    log_scale: `[]` of this tensor, as for `continuous_bits`.
+
+  Returns:
+    `[...]` bits.
+  """
+  return discrete_bits(prior, quantize(prior, delta, log_scale), log_scale)
+
+
 def quantize_tree(
   prior: SpikeAndSlab, updates: PyTree, log_scales: PyTree | None = None
 ) -> PyTree:
@@ -229,8 +253,8 @@ def total_bits(
   """Bits of a whole model update: M, or its discrete counterpart.
 
   Args:
-    bits_fn: `continuous_bits` of updates that are not rounded, or
-      `discrete_bits` of rounded ones.
+    bits_fn: `continuous_bits` or `rounded_bits` of updates that are not
+      rounded, or `discrete_bits` of rounded ones.
     prior: the mixture.
     updates: tree of arrays, at least one.
     log_scales: tree of scalars like it; None for the prior's own slab.

@@ -350,6 +350,7 @@ def compress(
   """
   plain = codec.compress_many(frames, names=names)
   reason = "Adaptation has not lowered rate and distortion"
+  remedy = "Adapt for longer, or to more frames."
   if best.improves:
     try:
       adapted = adapted_codec(codec, best.fast, prior)
@@ -360,10 +361,11 @@ def compress(
     else:
       if len(found) <= len(plain):
         return found
-      reason = f"The adapted model takes {len(found)} bytes"
+      reason = f"The adapted model takes {len(found)} bytes for less distortion"
+      remedy = "For fewer, adapt with a larger beta, or to more frames."
   warnings.warn(
     f"{reason}; the file is that of the model before, {len(plain)} bytes. "
-    "Adapt for longer, or to more frames.",
+    f"{remedy}",
     UnadaptedWarning,
     stacklevel=2,
   )

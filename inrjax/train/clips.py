@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -17,8 +18,24 @@ from inrjax.train import step as step_lib
 # How often the clip is measured on the way.
 _MEASUREMENTS = 20
 
+# Steps between two calls of `on_step`.
+_STEPS_SHOWN = 10
+
 # `(step, metrics)`, metrics being those of `adaptation.make_measure` and "bpp".
 Report = Callable[[int, dict[str, float]], None]
+
+
+class _Steps(NamedTuple):
+  """A logger that passes on the steps alone."""
+
+  on_step: Callable[[int], None]
+
+  def log(self, step: int, metrics: Mapping[str, float]) -> None:
+    del metrics
+    self.on_step(step)
+
+  def close(self) -> None:
+    pass
 
 
 def adapt_clip(
@@ -31,6 +48,7 @@ def adapt_clip(
   learning_rate: float = 1e-4,
   min_gain: float = 0.0,
   report: Report = lambda step, metrics: None,
+  on_step: Callable[[int], None] = lambda step: None,
   seed: int = 0,
 ) -> adaptation.Best:
   """Full-model adaptation, measured twenty times on the way.
@@ -50,7 +68,8 @@ def adapt_clip(
     num_steps: at most so many.
     learning_rate: of Adam, at first; it falls to zero over the steps.
     min_gain: percent of the RDM by which it has to fall in a minute.
-    report: called after every measurement.
+    report: called after every measurement, and before the first step.
+    on_step: called every ten steps.
     seed: of noise.
 
   Returns:
@@ -70,6 +89,7 @@ def adapt_clip(
   )
   measure = adaptation.make_measure(chosen, codec.params, frames, beta=beta)
   best = adaptation.Best(measure, chosen.start, beta=beta)
+  report(0, _with_bpp(best.measured))
   adam = optimizer.make_optimizer(
     optax.cosine_decay_schedule(learning_rate, num_steps)
   )
@@ -83,7 +103,13 @@ def adapt_clip(
     before, since = best.measured["rdm"], time.monotonic()
     try:
       state = loop.train(
-        state, step_fn, batches, num_steps=stop, placement=placement
+        state,
+        step_fn,
+        batches,
+        num_steps=stop,
+        placement=placement,
+        log_every=_STEPS_SHOWN,
+        loggers=[_Steps(on_step)],
       )
     except loop.NonFiniteError as error:
       warnings.warn(
@@ -92,9 +118,7 @@ def adapt_clip(
         stacklevel=2,
       )
       break
-    measured = best.offer(state)
-    bpp = measured["rate"] + measured["model_rate"]
-    report(int(state.step), measured | {"bpp": bpp})
+    report(int(state.step), _with_bpp(best.offer(state)))
     minutes = (time.monotonic() - since) / 60
     gain = 100 * (1 - best.measured["rdm"] / before)
     # The first segment compiles, and begins from rest.
@@ -102,3 +126,7 @@ def adapt_clip(
     if int(state.step) < stop or is_slow:
       break
   return best
+
+
+def _with_bpp(measured: dict[str, float]) -> dict[str, float]:
+  return measured | {"bpp": measured["rate"] + measured["model_rate"]}

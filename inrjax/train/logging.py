@@ -110,15 +110,17 @@ class ProgressLogger:
     self._progress.start()
 
   def log(self, step: int, metrics: Mapping[str, float]) -> None:
-    """Moves the bar."""
+    """Moves the bar; without metrics to show it keeps those before."""
     if not self._begun:
       # A resumed run does not count the steps of the one before as its speed.
       self._progress.reset(self._task, completed=step)
       self._begun = True
+    self._progress.update(self._task, completed=step)
     shown = "  ".join(
       f"{name} {metrics[name]:.4g}" for name in self._metrics if name in metrics
     )
-    self._progress.update(self._task, completed=step, shown=shown)
+    if shown:
+      self._progress.update(self._task, shown=shown)
 
   def close(self) -> None:
     """Leaves the bar where it is."""

@@ -227,6 +227,7 @@ def train(
         mean = _Mean()
         continue
       values = mean.take() if log_due else {}
+      since = time.perf_counter()
       if evaluate_due and evaluate_fn is not None:
         values |= evaluate_fn(placement.unreplicate(live))
       if values and parallel.is_primary():
@@ -234,6 +235,7 @@ def train(
           logger.log(step, values)
       if save_due:
         save()
+      mean.skip(time.perf_counter() - since)
     mean.drain(in_flight, 0, placement)
     save()
   return placement.unreplicate(live)
@@ -270,6 +272,10 @@ class _Mean:
       for name, value in values.items():
         self._sums[name] = self._sums.get(name, 0.0) + value
       self._count += 1
+
+  def skip(self, seconds: float) -> None:
+    """Leaves out of the speed what took no steps."""
+    self._since += seconds
 
   def take(self) -> dict[str, float]:
     """The means, with the speed, since the last call."""

@@ -108,3 +108,21 @@ def test_an_update_of_another_model_is_refused(codec, record):
   )
   with pytest.raises(errors.WrongModelError):
     codec.decompress(data)
+
+
+def test_padding_is_not_without_bound(codec, record, monkeypatch):
+  spec = container.SignalSpec("image", (1, 1 << 26, 3))
+  data = _packed(codec, record._replace(spec=spec))
+  tracemalloc.start()
+  try:
+    for read in (codec.decompress, codec.rates, codec.symbols):
+      # Fails if a line of pixels is taken for 64 before anything is refused.
+      with pytest.raises(errors.CorruptBitstreamError, match="padded"):
+        read(data)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+  finally:
+    tracemalloc.stop()
+  monkeypatch.setattr(hyperprior_codec, "MAX_PADDED_VALUES", 3 * 64 * 64)
+  codec.compress(np.zeros((64, 64, 3), np.uint8))
+  with pytest.raises(errors.UnsupportedSignalError, match="padded"):
+    codec.compress(np.zeros((1, 65, 3), np.uint8))

@@ -9,8 +9,10 @@ from inrjax.codec import (
   errors,
   hyperprior_codec,
   latent_update,
+  loading,
   model_file,
 )
+from inrjax.data import photographs
 from inrjax.meta import rate_distortion
 from inrjax.networks import hyperprior
 from inrjax.quantize import spike_and_slab as sas
@@ -210,3 +212,18 @@ def test_file_takes_what_training_measures(codec, image, update):
   error = np.mean((np.clip(decoded, 0, 1) - frames) ** 2)
   clipped = float(terms.distortion)
   assert error <= clipped * 1.01
+
+
+def test_a_photographs_bytes_are_the_computed_rate():
+  """Of the model that comes with the package, in eq. 1's own terms."""
+  codec = loading.load("hyperprior")
+  model = rate_distortion.RateModel(hyperprior.make_hyperprior(codec.config))
+  photograph = photographs("test")[0][:256, :256]
+  unit = (photograph / np.float32(255))[None]
+  terms = jax.jit(
+    lambda params, x: model.terms(None, params, model.analyse(params, x), x)
+  )(codec.params, unit)
+  (part,) = codec.rates(codec.compress(photograph))
+  size = 8 * part.payload
+  # Fails if scales on a grid, or tables, cost what training does not see.
+  assert abs(size - float(terms.rate) * 256 * 256) <= 0.001 * size + 64

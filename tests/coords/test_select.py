@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from inrjax.adapt import links, loop
 from inrjax.coords import select
 from inrjax.types import Context
 
@@ -222,3 +223,21 @@ def test_other_bad_numbers_are_refused():
     select.top_error(linear, 0.5, recall=1.5)
   with pytest.raises(ValueError, match="tile must be at least 1"):
     select.top_error(linear, 0.5, tile=0)
+
+
+def test_an_inner_loop_scores_its_points_once():
+  fast, context = problem(12)
+
+  def loss_fn(shared, fast, context):
+    error = linear(shared, fast, context.coords) - context.values
+    return jnp.mean(jnp.square(error))
+
+  adapt = loop.make_adapt(
+    loss_fn,
+    links.sgd(0.1),
+    num_steps=3,
+    select=select.top_error(linear, 0.25),
+  )
+  slope = jax.grad(lambda fast: adapt(KEY, {}, fast, {}, context).losses[-1])
+  # Fails if the backward pass ranks them all again.
+  assert str(jax.make_jaxpr(slope)(fast)).count("top_k[") == 1

@@ -76,6 +76,22 @@ def test_training_is_logged(run: hyperprior.Run) -> None:
   assert 0 < last["validation_rate"] < 100
 
 
+def test_training_begins_from_a_model(
+  run: hyperprior.Run, tmp_path: pathlib.Path
+) -> None:
+  start = inrjax.load(run.workdir / "model.inrmodel")
+  assert isinstance(start, codec.HyperpriorCodec)
+  again = hyperprior.Run(shrunk(0), tmp_path, load, make_start=lambda: start)
+  state = hyperprior.make_problem(again.config, again._first_params()).state
+  # Fails if parameters are drawn in place of those that are given.
+  jax.tree.map(np.testing.assert_array_equal, state.params, start.params)
+  wider = shrunk(0)
+  wider["network"]["width"] += 1
+  other = hyperprior.Run(wider, tmp_path, load, make_start=lambda: start)
+  with pytest.raises(build.ConfigError, match="give another model"):
+    other._first_params()
+
+
 def test_rates_are_those_of_files(run: hyperprior.Run) -> None:
   result = json.loads((run.workdir / evaluation.RESULTS).read_text())
   model = inrjax.load(run.workdir / "model.inrmodel")

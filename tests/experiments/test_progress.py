@@ -69,15 +69,15 @@ def test_fits_and_targets_of_checkpoints(tmp_path: pathlib.Path) -> None:
     2: method.init(jax.random.key(1)),
     6: method.init(jax.random.key(2)),
   }
-  log = [{"step": 1, "steps_per_second": 2.0}]
-  log += [{"step": 2, "steps_per_second": 0.5}]
-  # Logged again after the run was stopped and went on: it counts once.
-  log += [{"step": 2, "steps_per_second": 1.0}]
+  # The first step compiles; the second is logged again after the run was
+  # stopped and went on.
+  speeds = [(1, 0.1), (2, 0.5), (2, 2.0), (3, 2.0)]
+  log = [{"step": step, "steps_per_second": v} for step, v in speeds]
   (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, log)))
   images = pictures(2)
   found = progress.describe(CONFIG, method, outers, images, folder=tmp_path)
   assert [row["step"] for row in found] == [2, 6]
-  assert [row["seconds"] for row in found] == [1.5, None]
+  assert [row["seconds"] for row in found] == [1.0, None]
   # One by one, by the library's own words.
   target = build.make_target(CONFIG, method)
   assert target is not None and target.num_steps == 3

@@ -202,3 +202,14 @@ def test_trees_with_a_slab_for_each_tensor():
 def test_priors_that_are_none_are_refused(fields):
   with pytest.raises(ValueError, match="bin_width|slab|spike_weight"):
     sas.SpikeAndSlab(**fields)
+
+
+def test_the_discrete_rate_as_a_loss_is_of_rounded_updates():
+  x = jnp.asarray([0.0, 0.002, 0.004, 0.013, -0.02])
+  bits = sas.rounded_bits(PAPER, x)
+  rounded = PAPER.bin_width * jnp.asarray([0, 0, 1, 3, -4])
+  np.testing.assert_allclose(bits, sas.discrete_bits(PAPER, rounded))
+  slopes = _slope(lambda x: sas.rounded_bits(PAPER, x))(x)
+  # Fails if what is not rounded has the slope of its own place (eq. 7).
+  np.testing.assert_allclose(slopes[:2], 0.0, atol=1e-4)
+  assert slopes[2] > 1 and slopes[4] < -1

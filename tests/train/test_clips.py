@@ -11,6 +11,7 @@ import pytest
 import inrjax
 from inrjax import cli
 from inrjax import codec as codec_lib
+from inrjax.codec import container
 from inrjax.data import images, video
 from inrjax.train import adaptation, clips, loop
 from tests.meta import adaptive_problem
@@ -40,8 +41,8 @@ def clock(monkeypatch):
   monkeypatch.setattr(clips, "time", fake)
 
 
-def stands_still(state, step_fn, batches, *, num_steps, placement):
-  del step_fn, placement
+def stands_still(state, step_fn, batches, *, num_steps, **settings):
+  del step_fn, settings
   # Fails if frames are cut to less than a crop, or scaled.
   assert next(batches).shape == (1, 37, 48, 3)
   return state._replace(step=np.asarray(num_steps))
@@ -66,16 +67,20 @@ def test_it_goes_on_while_there_is_a_gain(
   codec, frames, clock, monkeypatch
 ) -> None:
   monkeypatch.setattr(clips, "_MEASUREMENTS", 3)
-  best, seen = _adapt(codec, frames, 16)
+  passed = []
+  monkeypatch.setattr(clips, "_STEPS_SHOWN", 2)
+  best, seen = _adapt(codec, frames, 16, on_step=passed.append)
   # Fails if a segment begins again, or the last one runs over.
-  assert [step for step, _ in seen] == [6, 12, 16]
+  assert [step for step, _ in seen] == [0, 6, 12, 16]
+  # Fails if the steps are shown where they are measured alone.
+  assert passed == [2, 4, 6, 8, 10, 12, 14, 16]
   assert best.improves and 0 < best.step <= 16
   last = seen[-1][1]
   assert last["bpp"] == pytest.approx(last["rate"] + last["model_rate"])
   # Fails if it goes on without a gain.
   monkeypatch.setattr(loop, "train", stands_still)
   _, few = _adapt(codec, frames, 3, min_gain=1e-9)
-  assert len(few) == 2
+  assert len(few) == 3
   with pytest.raises(ValueError, match="min_gain"):
     _adapt(codec, frames, 3, min_gain=-1.0)
 
@@ -87,7 +92,7 @@ def test_what_diverges_leaves_the_best(codec, frames, monkeypatch) -> None:
   monkeypatch.setattr(loop, "train", diverges)
   with pytest.warns(adaptation.DivergedWarning, match="step 0"):
     best, seen = _adapt(codec, frames, 4)
-  assert not best.improves and not seen
+  assert not best.improves and len(seen) == 1
   plain = codec.compress_many([*frames])
   with pytest.warns(adaptation.UnadaptedWarning, match="not lowered"):
     # Fails if what is not finite reaches the file, or there is none.
@@ -174,8 +179,8 @@ def adapt_command(codec, tmp_path, monkeypatch):
   """Runs `compress --adapt 1` without a step; the shapes of the frames."""
   stream = tmp_path / "a.inr"
 
-  def stands(state, step_fn, batches, *, num_steps, placement):
-    del step_fn, placement
+  def stands(state, step_fn, batches, *, num_steps, **settings):
+    del step_fn, settings
     next(batches)
     return state._replace(step=np.asarray(num_steps))
 
@@ -216,9 +221,13 @@ def test_frames_as_xiph_has_them(adapt_command, tmp_path) -> None:
   # Fails if a frame is left out, or they come in another order.
   np.testing.assert_allclose(found.astype(float), clip, atol=3)
   assert adapt_command(path) == [(18, 34, 3)] * 3
+  assert adapt_command("--stride", "2", path) == [(18, 34, 3)] * 2
+  assert adapt_command("--frames", "1", path) == [(18, 34, 3)]
 
 
-def test_clips_that_are_none_leave_no_file(codec, frames, tmp_path, capsys):
+def test_clips_that_are_none_leave_no_file(
+  codec, frames, tmp_path, capsys, monkeypatch
+):
   broken = tmp_path / "b.mp4"
   broken.write_bytes(b"not a video")
   cut = _write_y4m(tmp_path / "c.y4m", frames[:, :36])
@@ -230,6 +239,20 @@ def test_clips_that_are_none_leave_no_file(codec, frames, tmp_path, capsys):
   grey.write_bytes(images.encode_array(frames[0, ..., 0], ".png"))
   stream = tmp_path / "a.inr"
   command = ["compress", "--model", "m", "--adapt", "1"]
+  whole = _write_folder(tmp_path / "w", frames)
+  monkeypatch.setattr(container, "DEFAULT_MAX_VALUES", frames.size - 1)
+  for arguments, problem in (
+    (["--frames", "9", str(grey)], "are for a clip"),
+    (["--effort", "slow", str(whole)], "no --effort slow"),
+    ([str(whole)], "take fewer"),
+    (["--stride", "9", "--frames", "9", str(whole)], "too few"),
+  ):
+    # Fails if an option does nothing, or a clip is too long after its steps.
+    command_line = [*command, *arguments, str(stream)]
+    assert cli.main(command_line, load=lambda name: codec) == 1, problem
+    assert problem in capsys.readouterr().err
+    assert not stream.exists()
+  monkeypatch.undo()
   for path, problem in (
     (broken, "b.mp4"),
     (cut, "c.y4m"),
@@ -258,3 +281,42 @@ def test_a_model_that_no_codec_evaluates_gives_the_unadapted_file(
   with pytest.warns(adaptation.UnadaptedWarning, match="not finite"):
     found = adaptation.compress(codec, best, [*frames])
   assert found == codec.compress_many([*frames])
+
+
+def test_a_lower_beta_takes_more_bytes_and_says_so(
+  codec, frames, monkeypatch
+) -> None:
+  plain = codec.compress_many([*frames])
+  longer = types.SimpleNamespace(
+    compress_many=lambda frames, names: plain + b"0"
+  )
+  monkeypatch.setattr(
+    adaptation, "adapted_codec", lambda codec, fast, prior: longer
+  )
+  best = types.SimpleNamespace(fast={}, improves=True)
+  with pytest.warns(adaptation.UnadaptedWarning, match="a larger beta"):
+    # Fails if a file that is larger is returned.
+    assert adaptation.compress(codec, best, [*frames]) == plain
+
+
+@pytest.mark.filterwarnings("default::inrjax.train.adaptation.UnadaptedWarning")
+def test_steps_see_what_fits_into_memory(
+  codec, frames, tmp_path, monkeypatch
+) -> None:
+  seen = []
+
+  def stands(state, step_fn, batches, *, num_steps, **settings):
+    del step_fn, settings
+    seen.append(next(batches).shape[1:3])
+    return state._replace(step=np.asarray(num_steps))
+
+  monkeypatch.setattr(loop, "train", stands)
+  folder, stream = _write_folder(tmp_path / "f", frames), tmp_path / "a.inr"
+  command = ["compress", "--model", "m", "--adapt", "1", "--beta", "0.01"]
+  for pixels in (37 * 48, 20 * 20):
+    limit = pixels * codec.config.width
+    monkeypatch.setattr(cli, "_MAX_STEP_ACTIVATIONS", limit)
+    arguments = [*command, str(folder), str(stream)]
+    assert cli.main(arguments, load=lambda name: codec) == 0
+  # Fails if frames that fit are cropped, or a crop is of more than fits.
+  assert seen == [(37, 48), (20, 20)]

@@ -1,12 +1,14 @@
 """The loop resumes to the bit, obeys signals and stops at a NaN."""
 
 import functools
+import itertools
 import os
 import pathlib
 import signal
 import subprocess
 import sys
 import threading
+import types
 
 import jax
 import jax.numpy as jnp
@@ -298,6 +300,24 @@ def test_logs_hold_the_mean_since_the_last_line():
   )
   names = {"loss", "grad_norm", "psnr", "steps_per_second"}
   assert all(set(metrics) == names for _, metrics in mean.lines)
+
+
+def test_what_is_no_step_is_not_in_the_speed(monkeypatch):
+  clock = itertools.count()
+  fake = types.SimpleNamespace(perf_counter=lambda: float(next(clock)))
+  monkeypatch.setattr(train.loop, "time", fake)
+
+  def slow(state):
+    for _ in range(1000):
+      next(clock)
+    return {}
+
+  recorder = Recorder()
+  run(6, loggers=[recorder], log_every=2, evaluate_fn=slow, evaluate_every=3)
+  speeds = [metrics["steps_per_second"] for _, metrics in recorder.lines]
+  # Fails if the steps after an evaluation, or around it, seem slower.
+  assert len(speeds) == 3 and min(speeds) > 0.1
+  assert max(speeds) < 3 * min(speeds)
 
 
 def test_evaluation_is_logged_with_the_state_of_its_step():

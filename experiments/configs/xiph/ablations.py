@@ -10,7 +10,8 @@ The part after the colon is a case, and beta, as in `adapted.py`.
   global         nothing is adapted: what the global model takes
   decoder        the receiver alone, by the RDM objective; the encoder stays
   slab           all of it, alpha = 0: the slab alone (eq. 3)
-  discrete       all of it, its rate that of eq. 5 around it (appendix A)
+  discrete       all of it, its rate while it is learned that of eq. 5, with
+                 the gradient of eq. 7 (appendix A)
   learned_slabs  all of it, a learned slab for every tensor; not in the paper
   gates          all of it, L0 gates in place of the spike; not in the paper
 
@@ -65,7 +66,12 @@ def changed(variant: str, get_config: Any) -> config_dict.ConfigDict:
   config: config_dict.ConfigDict = get_config(f"model_{beta}")
   with config.unlocked():
     config.update_from_flattened_dict(_CASES[case])
+    if case == "global":
+      adapted.without_update(config)
     if case == "gates":
+      # Its change is always rounded, and its gates are what it costs.
+      for name in ("quantise", "rate", "learn_scales"):
+        del config.adapt[name]
       # alpha of `prior` is the odds that a parameter does not change.
       config.gates = config_dict.create(
         log_alpha=0.1,  # At the start, of every gate.

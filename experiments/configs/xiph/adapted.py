@@ -8,10 +8,10 @@
 
 The part after the colon is what is adapted, and beta: 3e-3, 1e-3, 2.5e-4, 1e-4.
 
-  model         all of it (I of figure 2c; what training measures leaves out
-                the model's rate in V)
+  model         all of it (I of figure 2c)
   unquantised   all of it, by unrounded changes (II)
-  rate_unaware  all of it, whatever the change costs (III)
+  rate_unaware  all of it, whatever the change costs (III; in V what it costs
+                is left out of what is reported, too)
   unaware       both (IV, and VI before rounding)
   encoder       the encoder alone
   latents       neither, but the clip's latents themselves
@@ -100,4 +100,19 @@ def get_config(variant: str = "model_1e-3") -> config_dict.ConfigDict:
     learning_rate=rates[part],  # Adam.
     schedule="constant",  # Or "cosine", to zero.
   )
+  if part != "model":
+    without_update(config)
+  if part == "latents":
+    del config.data.batches  # A step sees all frames.
   return config.lock()
+
+
+def without_update(config: config_dict.ConfigDict) -> None:
+  """Leaves out what says how the receiver changes; unlocked, in place.
+
+  Args:
+    config: of this module.
+  """
+  del config.prior
+  for name in ("quantise", "rate", "learn_scales"):
+    del config.adapt[name]

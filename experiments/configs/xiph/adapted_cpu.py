@@ -31,8 +31,9 @@ def get_config(variant: str = "model_1e-3") -> config_dict.ConfigDict:
     config.data.source.clip = config_dict.placeholder(str)
     # Whole frames, as in the paper: of crops the zeros around them are a large
     # part, and what is learned of these makes frames dearer.
-    config.data.batches.update(batch_size=1, read_threads=0)
     latents = config.adapt.part == "latents"
+    if not latents:
+      config.data.batches.update(batch_size=1, read_threads=0)
     config.train.update(
       num_steps=100 if latents else 2500,
       checkpoint_every=100 if latents else 250,
