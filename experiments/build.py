@@ -27,6 +27,9 @@ from inrjax.sparsity import groups, pruning
 from inrjax.sparsity import penalty as penalty_lib
 from inrjax.types import Context, PyTree
 
+# Settings of selects that rank points; those of others have no use for them.
+_OF_RANKING = ("tile", "recall")
+
 # A section of a config, or all of it.
 Section = Mapping[str, Any]
 
@@ -212,9 +215,16 @@ def make_select(config: Section, method: method_lib.Method) -> select.Select:
 def _select(
   section: Section, method: method_lib.Method, where: str
 ) -> select.Select:
-  """What a section `where` selects; settings that are None are left out."""
+  """What a section `where` selects.
+
+  Settings that are None are left out, and those of a ranking where there is
+  none, so that one section serves all kinds.
+  """
   settings = {k: v for k, v in section.items() if v is not None}
   kind = settings.pop("kind")
+  if kind in ("all", "random"):
+    for name in _OF_RANKING:
+      settings.pop(name, None)
   features = functools.partial(_features, method)
   selects = {
     "all": lambda: select.full_context,

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import flatten_util
 
+from experiments import test_time
 from inrjax import evaluate, quantize
 from inrjax.adapt import loop
 from inrjax.coords import patches
@@ -101,7 +102,8 @@ class Adapter:
       _, unravel = flatten_util.ravel_pytree(method.initial_fast(outer))
 
       def one(flat: Any) -> Any:
-        return method.apply(outer.shared, unravel(flat), coords)
+        # In tiles: of a large image all activations would be in memory.
+        return test_time.decode(method, outer.shared, unravel(flat), coords)
 
       return loop.over_signals(one, task_tile=task_tile)(fast)
 

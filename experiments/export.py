@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import build, evaluation
+from experiments import build, evaluation, test_time
 from inrjax import codec
 from inrjax.codec import spec as spec_lib
 from inrjax.meta import method as method_lib
@@ -16,7 +16,10 @@ def make_spec(config: build.Section) -> spec_lib.ModulatedSpec:
 
   Args:
     config: the whole config; the encoder takes the inner steps and the
-      averaging of `evaluate.quantise`.
+      averaging of `evaluate.quantise`, and the gradient of `evaluate.gradient`.
+
+  Raises:
+    ConfigError: for a gradient that no codec takes.
   """
   signal, encoder = config["signal"], config["evaluate"]["quantise"]
   return spec_lib.ModulatedSpec(
@@ -29,6 +32,7 @@ def make_spec(config: build.Section) -> spec_lib.ModulatedSpec:
     image_side=config["export"]["image_side"],
     low=signal["low"],
     high=signal["high"],
+    scaling=test_time.make_scaling(config),
   )
 
 

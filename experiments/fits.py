@@ -18,8 +18,13 @@ from experiments import weight_figures
 Fits = Mapping[str, Sequence[Mapping[str, Any]]]
 
 # What of a record is shown, by its title.
-_COLUMNS = {"PSNR": "psnr", "PSNR by frame": "frame_psnr", "SSIM": "ssim"}
-_DECIMALS = {"SSIM": 3}
+_COLUMNS = {
+  "PSNR": "psnr",
+  "PSNR by frame": "frame_psnr",
+  "SSIM": "ssim",
+  "LPIPS": "lpips",
+}
+_DECIMALS = {"SSIM": 3, "LPIPS": 3}
 
 
 def averaged(results: Mapping[str, Mapping[str, Any]]) -> Fits:
@@ -40,20 +45,26 @@ def averaged(results: Mapping[str, Mapping[str, Any]]) -> Fits:
 def rows(found: Fits) -> list[list[str]]:
   """What fits reach, mean and deviation over seeds: a table, titles first.
 
+  A column is there where any fit has been measured so, with "-" for a method of
+  which not all seeds have.
+
   Args:
     found: what `averaged` gave.
   """
   columns = {
     title: key
     for title, key in _COLUMNS.items()
-    if all(key in fit for same in found.values() for fit in same)
+    if any(key in fit for same in found.values() for fit in same)
   }
   heads = [head for title in columns for head in (title, "+-")]
   table = [["method", "steps", *heads, "seeds"]]
   for name, same in found.items():
     row = [name, str(same[0]["num_steps"])]
     for title, key in columns.items():
-      values = [fit[key] for fit in same]
+      values = [fit[key] for fit in same if key in fit]
+      if len(values) < len(same):
+        row += ["-", "-"]
+        continue
       digits = _DECIMALS.get(title, 2)
       row += [f"{np.mean(values):.{digits}f}", f"{np.std(values):.{digits}f}"]
     table.append([*row, str(len(same))])

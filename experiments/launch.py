@@ -243,10 +243,17 @@ class Run:
     )
 
   def _validation(self, method: method_lib.Method) -> Any:
-    """PSNR on held-out signals, in training's own number of inner steps."""
+    """PSNR on held-out signals, in training's own number of inner steps.
+
+    Of methods that are tested by inner steps in those of the test, on full
+    contexts: it is what all of them can be compared by.
+    """
     count = self.config["evaluate"]["num_validation_signals"]
     signals = self._signals("validation", count)
-    adapter = self._adapter(method, self.config["inner"]["num_steps"], 1.0)
+    fit = self.config["evaluate"].get("fit", {})
+    if fit.get("kind") == "inner":
+      method = test_time.make_method(self.config, method, "full")
+    adapter = self._adapter(method, method.num_steps, 1.0)
 
     def validation(state: train.TrainState) -> dict[str, float]:
       outer = state.params

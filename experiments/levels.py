@@ -22,6 +22,8 @@ Results = Mapping[str, Mapping[str, Any]]
 # Numbers of parameters that differ by less than a round of pruning are one
 # level.
 _SAME = 0.8
+# What tables show beside the PSNR where it is measured, by its title.
+_ALIKE = {"SSIM": "ssim", "LPIPS": "lpips"}
 
 
 class Level(NamedTuple):
@@ -34,6 +36,7 @@ class Level(NamedTuple):
     stored: the same with those that cannot.
     psnr: mean over seeds, in dB.
     deviation: over seeds.
+    alike: `[seeds]` each of "ssim" and "lpips", as far as they are measured.
     psnr_by_step: `[seeds, S + 1]` in dB.
     layers: `[seeds, layers]`, part of each layer that is open, or None.
     pictures: files of the first seed's reconstructions, below its run.
@@ -46,6 +49,7 @@ class Level(NamedTuple):
   stored: float
   psnr: float
   deviation: float
+  alike: Mapping[str, np.ndarray]
   psnr_by_step: np.ndarray
   layers: np.ndarray | None
   pictures: tuple[str, ...]
@@ -94,22 +98,32 @@ def averaged(results: Results) -> dict[str, list[Level]]:
 def rows(found: Mapping[str, Sequence[Level]]) -> list[list[str]]:
   """PSNR by surviving parameters: a table, titles first.
 
+  SSIM and LPIPS, mean and deviation over seeds, where every level has them.
+
   Args:
     found: what `averaged` gave.
   """
-  table = [["method", "setting", "prunable", "stored", "PSNR", "+-", "seeds"]]
-  for level in itertools.chain.from_iterable(found.values()):
-    table.append(
-      [
-        level.method,
-        level.setting,
-        f"{level.prunable:.0f}",
-        f"{level.stored:.0f}",
-        f"{level.psnr:.2f}",
-        f"{level.deviation:.2f}",
-        str(len(level.runs)),
-      ]
-    )
+  levels = [*itertools.chain.from_iterable(found.values())]
+  columns = {
+    title: key
+    for title, key in _ALIKE.items()
+    if all(key in level.alike for level in levels)
+  }
+  heads = [head for title in ("PSNR", *columns) for head in (title, "+-")]
+  table = [["method", "setting", "prunable", "stored", *heads, "seeds"]]
+  for level in levels:
+    row = [
+      level.method,
+      level.setting,
+      f"{level.prunable:.0f}",
+      f"{level.stored:.0f}",
+      f"{level.psnr:.2f}",
+      f"{level.deviation:.2f}",
+    ]
+    for key in columns.values():
+      values = level.alike[key]
+      row += [f"{values.mean():.3f}", f"{values.std():.3f}"]
+    table.append([*row, str(len(level.runs))])
   return table
 
 
@@ -224,6 +238,11 @@ def _average(
     stored=float(np.mean([one["stored"] for one in same])),
     psnr=float(np.mean(psnrs)),
     deviation=float(np.std(psnrs)),
+    alike={
+      key: np.array([one[key] for one in same])
+      for key in _ALIKE.values()
+      if all(key in one for one in same)
+    },
     psnr_by_step=np.array([one["psnr_by_step"] for one in same]),
     layers=layers,
     pictures=tuple(same[0].get("pictures", ())),

@@ -1,7 +1,8 @@
 """How alike pictures look, and clips frame by frame: SSIM, and LPIPS if asked.
 
 LPIPS needs the weights of a network, which the user supplies
-(`evaluate.lpips_weights`); where there are none, no record has it.
+(`evaluate.lpips_weights`); where there are none, no record has it, and one line
+says so.
 """
 
 import functools
@@ -14,6 +15,7 @@ import numpy as np
 from experiments import build, evaluation
 from inrjax import evaluate
 from inrjax.evaluate import frames, lpips, metrics
+from inrjax.train import parallel
 
 
 class DivergedClipWarning(UserWarning):
@@ -43,6 +45,26 @@ def perceptual(
       f"evaluate.lpips_weights: LPIPS with these needs pictures of at least "
       f"{least} x {least}, and here they are {sides[0]} x {sides[1]}; leave it "
       "out."
+    )
+  return weights
+
+
+def begin(
+  settings: build.Section, sides: tuple[int, int]
+) -> lpips.LpipsWeights | None:
+  """`perceptual` at the start of an evaluation, before fits that take long.
+
+  Where there are no weights, a line says that LPIPS is left out.
+
+  Args:
+    settings: the section `evaluate`.
+    sides: height and width of the pictures.
+  """
+  weights = perceptual(settings, sides)
+  if weights is None and parallel.is_primary():
+    print(
+      "LPIPS is left out: evaluate.lpips_weights names no file of weights. "
+      f"{lpips.HOW_TO}."
     )
   return weights
 

@@ -29,6 +29,7 @@ from experiments import (
   frame_points,
   picture_quality,
   signal_quality,
+  test_time,
   training,
 )
 from inrjax import data, train
@@ -283,6 +284,10 @@ def make_spec(
     config: the whole config; `signal.points` is "places" unless it is there.
     num_steps: inner steps.
     ema_decay: averaging; 1 for none.
+
+  Raises:
+    ConfigError: if network and points do not agree, or no codec takes the
+      gradient `evaluate.gradient`.
   """
   signal = dict(config["signal"])
   network = build.make_any_network(config)
@@ -302,6 +307,7 @@ def make_spec(
     gates=build.make_gates(config),
     num_steps=num_steps,
     ema_decay=None if ema_decay == 1 else ema_decay,
+    scaling=test_time.make_scaling(config),
     **signal,
   )
 
@@ -420,8 +426,7 @@ class Run:
     kind, settings = signals[0].kind, self.config["evaluate"]
     weights, num_pictures = None, 0
     if kind == "video":
-      # Before the fits, which take longer than an error.
-      weights = picture_quality.perceptual(settings, units[0].shape[1:3])
+      weights = picture_quality.begin(settings, units[0].shape[1:3])
       num_pictures = settings["num_pictures"] if parallel.is_primary() else 0
     records = []
     for gradient in settings["fit"]["gradients"]:

@@ -14,11 +14,14 @@ import jax
 from experiments import build
 from inrjax.adapt import gradient as gradient_lib
 from inrjax.adapt import scaling
+from inrjax.codec import gradient_scaling
 from inrjax.coords import select as select_lib
 from inrjax.meta import method as method_lib
 from inrjax.types import Array, Context, PyTree
 
 _Gradient = Callable[[gradient_lib.LossFn], gradient_lib.GradientFn]
+# What a codec may fit by; `with_gradient` has all.
+_SCALINGS = {"full": None, "norm_scaled": "norm", "loss_scaled": "loss"}
 
 
 def make_method(
@@ -74,6 +77,35 @@ def with_gradient(
     select=select_lib.full_context,
     gradient=chosen,
   )
+
+
+@build.of_config()
+def make_scaling(
+  config: build.Section,
+) -> gradient_scaling.GradientScaling | None:
+  """How a codec scales gradients, so that it fits as evaluation does.
+
+  Args:
+    config: the whole config; `evaluate.gradient` is "full" unless it is there.
+
+  Returns:
+    None for the gradients as they are.
+
+  Raises:
+    ConfigError: for a gradient of pruned contexts, or the scale of points that
+      training drew.
+  """
+  name = config["evaluate"].get("gradient", "full")
+  kind = build.choose(_SCALINGS, name, "evaluate.gradient, of a codec,")
+  select = config.get("select", {"kind": "all"})
+  if kind is None or select["kind"] == "all":
+    return None
+  if select["kind"] == "random":
+    raise ValueError(
+      f"evaluate.gradient is {name!r}, but select.kind is 'random': its points "
+      "are drawn, and of the size of all. Use 'full'."
+    )
+  return gradient_scaling.GradientScaling(kind, select["ratio"], select["kind"])
 
 
 def of_pruned(

@@ -115,8 +115,8 @@ def evaluate_images(
     `inner_steps.describe` gives, as "adaptation".
   """
   settings = config["evaluate"]
-  # Before the fits, which take longer than an error.
-  picture_quality.perceptual(settings, (config["signal"]["side"],) * 2)
+  if _kind(settings) == "inner":  # Adam's records have no LPIPS.
+    picture_quality.begin(settings, (config["signal"]["side"],) * 2)
   roles = tuple(settings["pruned_roles"])
   num_pictures = settings["num_pictures"]
   if folder is not None and not parallel.is_primary():
@@ -292,6 +292,7 @@ def count_survivors(
   return pruning.survivors(present, method.partition.roles, roles)
 
 
+@build.of_config()
 def _make_fit(
   config: build.Section, method: method_lib.Method, fitting: Fitting
 ) -> Fit:

@@ -140,7 +140,9 @@ def nerv_network(
     stem_channels: its channels.
     stem_width: units of the layer before it.
   """
-  # The paper gives the number of blocks alone: other sizes are not its own.
+  # The paper gives the number of blocks alone. Sizes are those of the authors'
+  # code (jihoontack/GradNCP on GitHub): a stem of 4 x 4 x 32 behind 512 units,
+  # expansion 4, at least 32 channels, 40 frequencies of base 1.25.
   return grids.section(
     kind="nerv",
     strides=strides,  # A frame has stem_size times their product in pixels.

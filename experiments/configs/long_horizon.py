@@ -166,9 +166,10 @@ def _error_pruning(ratio: float, **data_set: Any) -> config_dict.ConfigDict:
   config.select = section(
     kind="top_error",  # Eqs. 2-3. Or "top_gradient_norm".
     ratio=ratio,  # gamma.
-    tile=config_dict.placeholder(int),
+    tile=config.inner.get_ref("point_tile"),  # Points scored at a time.
+    # Of an approximate top-k on accelerators, such as 0.95; None is exact.
+    recall=config_dict.placeholder(float),
   )
-  config.select.tile = config.inner.get_ref("point_tile")  # While scoring.
   # Eq. 6, B.2, no scaling, and B.5: training's own points.
   config.evaluate.fit.gradients = (
     "norm_scaled",
@@ -187,11 +188,19 @@ def _with_targets(config: config_dict.ConfigDict) -> config_dict.ConfigDict:
     select=section(
       kind="all",  # Or as `select` above, with its settings (table 6).
       ratio=config_dict.placeholder(float),
-      tile=config_dict.placeholder(int),
+      tile=_point_tile(config),
+      recall=config_dict.placeholder(float),
     ),
     weight=100.0,  # lambda.
   )
   return config
+
+
+def _point_tile(config: config_dict.ConfigDict) -> Any:
+  """A reference to `inner.point_tile`, None where there is no such setting."""
+  if "point_tile" in config.inner:
+    return config.inner.get_ref("point_tile")
+  return config_dict.placeholder(int)
 
 
 def _ecop(ratio: float, **data_set: Any) -> config_dict.ConfigDict:
@@ -212,7 +221,9 @@ def with_ecop(config: config_dict.ConfigDict, ratio: float = 0.25) -> None:
   config.select = section(
     kind="top_error",  # Eqs. 2-3. Or "top_gradient_norm", "random".
     ratio=ratio,  # gamma.
-    tile=config_dict.placeholder(int),  # Points scored at a time.
+    tile=_point_tile(config),  # Points scored at a time.
+    # Of an approximate top-k on accelerators, such as 0.95; None is exact.
+    recall=config_dict.placeholder(float),
   )
   _with_targets(config)
 

@@ -2,7 +2,8 @@
 
 The rows of table 1, figure 4 (a) and table 5. `ecop_K8` is ECoP trained with 8
 inner steps, and so on (figure 4 b); all are fitted with the same number.
-`ecop_random_target` has targets of random contexts, and so on (table 6), and
+`ecop_random_target` has targets of random contexts, and so on (table 6),
+`learnit_alpha0.04` has that inner rate in place of the paper's, and
 `learnit_twice` twice the outer steps: about ECoP's time (figure 9). What
 evaluation measures beside the fit, such as "ecop + full" without gradient
 scaling, is a curve of its own in the figures.
@@ -32,6 +33,7 @@ def comparison(
   *,
   seeds: Sequence[int] = SEEDS,
   horizons: Mapping[str, Sequence[int]] = HORIZONS,
+  rates: Mapping[str, Sequence[float]] | None = None,
   num_steps: int = long_horizon.NUM_STEPS,
 ) -> list[sweeps.Entry]:
   """The methods of a config from every seed; the first seed comes first.
@@ -41,6 +43,7 @@ def comparison(
     config: one of its configs, whose variants are methods.
     seeds: averaged.
     horizons: further numbers of inner steps in training, by method.
+    rates: further inner rates alpha, by method.
     num_steps: outer steps of the config.
   """
   path = f"experiments/configs/{data_set}/{config}.py"
@@ -62,6 +65,16 @@ def comparison(
       entry(f"{name}_K{steps}", name, seed, **{"inner.num_steps": steps})
       for name, counts in horizons.items()
       for steps in counts
+    ]
+    found += [
+      entry(
+        f"{name}_alpha{rate:g}",
+        name,
+        seed,
+        **{"inner.low": rate, "inner.high": rate},
+      )
+      for name, values in (rates or {}).items()
+      for rate in values
     ]
     found += [
       entry(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
   from inrjax.codec.coin import CoinCodec
   from inrjax.codec.coin_spec import CoinSpec
   from inrjax.codec.fitting import fit_codec, fit_fixed_width_codec
+  from inrjax.codec.gradient_scaling import GradientScaling
   from inrjax.codec.grid_codec import GridCodec
   from inrjax.codec.grid_fit import fit_grid_codec
   from inrjax.codec.grid_spec import GridSpec
@@ -36,6 +37,7 @@ __all__ = [
   "CoinCodec",
   "CoinSpec",
   "CorruptBitstreamError",
+  "GradientScaling",
   "GridCodec",
   "GridSpec",
   "HyperpriorCodec",
@@ -59,6 +61,7 @@ _HOMES = {
   "CoinCodec": "coin",
   "CoinSpec": "coin_spec",
   "EFFORTS": "image_codec",
+  "GradientScaling": "gradient_scaling",
   "GridCodec": "grid_codec",
   "GridSpec": "grid_spec",
   "HyperpriorCodec": "hyperprior_codec",

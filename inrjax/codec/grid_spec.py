@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from inrjax.codec import json_fields, kinds
+from inrjax.codec import gradient_scaling, json_fields, kinds
 from inrjax.meta import method as method_lib
 from inrjax.meta import recipes
 from inrjax.networks import siren
@@ -35,6 +35,8 @@ class GridSpec:
     sample_rate: that sound must have, per second; None for any.
     ema_decay: averaging of the inner iterates (MSCN D.2) or None.
     gates: the gates that were trained with the network (MSCN eq. 10) or None.
+    scaling: how gradients are scaled where training saw a part of the points
+      (ECoP, eq. 6), or None.
   """
 
   network: siren.SirenConfig
@@ -49,6 +51,7 @@ class GridSpec:
   sample_rate: int | None = None
   ema_decay: float | None = None
   gates: method_lib.Gates | None = None
+  scaling: gradient_scaling.GradientScaling | None = None
 
   def __post_init__(self) -> None:
     """Checks the fields; raises ValueError."""
@@ -91,17 +94,20 @@ class GridSpec:
 
   def method(self) -> method_lib.Method:
     """The method whose inner loop encodes."""
-    return recipes.modulated(
+    method = recipes.modulated(
       network=self.network,
       rates=self.rates,
       num_steps=self.num_steps,
       gates=self.gates,
       ema_decay=self.ema_decay,
     )
+    return method if self.scaling is None else self.scaling.of(method)
 
   def to_json(self) -> dict[str, Any]:
     """The specification as JSON values."""
     fields = dataclasses.asdict(self)
+    if self.scaling is None:
+      del fields["scaling"]  # Unknown to models of before.
     if self.gates is not None:
       for name in ("on", "grouping"):  # The same for all such codecs.
         del fields["gates"][name]
@@ -156,4 +162,6 @@ def from_json(config: Mapping[str, Any]) -> GridSpec:
         **json_fields.tuples(gates["distribution"])
       )
       fields["gates"] = method_lib.Gates(**gates)
+    if fields.get("scaling") is not None:
+      fields["scaling"] = gradient_scaling.GradientScaling(**fields["scaling"])
     return GridSpec(**fields)

@@ -202,7 +202,7 @@ class HyperpriorCodec(base.BaseCodec):
     """Rounded latents of an image `[H, W, C]` in [0, 1]."""
     del effort
     height, width = self._padded_size(
-      *unit.shape[:2], errors.UnsupportedSignalError
+      unit.shape[0], unit.shape[1], errors.UnsupportedSignalError
     )
     edges = ((0, height - unit.shape[0]), (0, width - unit.shape[1]), (0, 0))
     padded = np.pad(unit, edges, mode="edge")

@@ -7,6 +7,7 @@ z the gates on values, m the model's mask and m_i the tile's,
   values = m z (theta0 + change) m_i.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +17,14 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 
+from inrjax.adapt import gradient as gradient_lib
 from inrjax.adapt import loop
+from inrjax.adapt import tiles as tiles_lib
 from inrjax.codec import errors, sparse_spec, tile_network
 from inrjax.meta import method as method_lib
 from inrjax.meta import pruned
 from inrjax.sparsity import gates as gates_lib
-from inrjax.types import Array, PyTree
+from inrjax.types import Array, Context, PyTree
 
 # Values of hidden layers that the fit of one group of tiles keeps at a time.
 _GROUP_VALUES = 1 << 25
@@ -182,17 +185,9 @@ class SparseNetwork(tile_network.TileNetwork):
       seed: of these.
     """
     length = self.num_stored
-
-    def one(fast: Array, seed: Array) -> Array:
-      def values(change: Array) -> Array:
-        return self._apply(fast.at[:length].set(change), self._coords)
-
-      found, pullback = jax.vjp(values, fast[:length])
-      signs = jax.random.rademacher(jax.random.key(seed), found.shape)
-      (product,) = pullback(signs.astype(found.dtype))
-      return jnp.square(product) / found.size
-
-    mapped = jax.jit(loop.over_signals(one, task_tile=self._task_tile))
+    mapped = jax.jit(
+      loop.over_signals(self._squared_product, task_tile=self._task_tile)
+    )
     total = np.zeros(length)
     for probe in range(num_probes):
       seeds = seed + probe * len(fast) + np.arange(len(fast), dtype=np.uint32)
@@ -201,6 +196,21 @@ class SparseNetwork(tile_network.TileNetwork):
       )
       total += squares.sum(axis=0, dtype=np.float64)
     return total / (num_probes * len(fast))
+
+  def _squared_product(self, fast: Array, seed: Array) -> Array:
+    """The square of J^T v of one tile over its number of values, `[L]`."""
+    length = self.num_stored
+
+    def mean_product(shared: Array, fast: Array, context: Context) -> Array:
+      values = self._apply(shared.at[:length].set(fast), context.coords)
+      return jnp.mean(values * context.values)
+
+    shape = (len(self._coords), self.spec.network.out_dim)
+    signs = jax.random.rademacher(jax.random.key(seed), shape, fast.dtype)
+    _, product = tiles_lib.tiled_gradient(
+      gradient_lib.first_order, self._point_tile
+    )(mean_product)(fast, fast[:length], Context(self._coords, signs))
+    return jnp.square(product) * signs.size
 
   def _find_kept(self) -> np.ndarray:
     if self._stored is not None:
@@ -229,6 +239,12 @@ class SparseNetwork(tile_network.TileNetwork):
   def _fit(self, extra_steps: int) -> Callable[..., Any]:
     spec = self.spec
     method, at_start = spec.method(extra_steps=extra_steps), spec.at_start
+    method = dataclasses.replace(
+      method,
+      point_tile=self._point_tile,
+      # With the other alone, every part would be evaluated twice.
+      gradient=tiles_lib.tiled_gradient(method.gradient, self._point_tile),
+    )
 
     def flat(tree: PyTree) -> Array:
       return jax.flatten_util.ravel_pytree(tree)[0]

@@ -14,16 +14,22 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 
+from inrjax.adapt import gradient as gradient_lib
 from inrjax.adapt import loop
+from inrjax.adapt import tiles as tiles_lib
 from inrjax.coords import images
 from inrjax.meta import method as method_lib
 from inrjax.networks import fourier, siren
 from inrjax.sparsity import gates as gates_lib
-from inrjax.types import Array, PyTree
+from inrjax.types import Array, Context, PyTree
 
 # Tiles of one compiled call: the least of these that holds all, or the last.
 _CHUNKS = (8, 32, 128)
 _TASK_TILE = 8
+# The same of tiles so large, such as whole images, that they are worked on in
+# parts of so many points; one is not padded to several.
+_LARGE_CHUNKS = (1, 8)
+_POINTS = 8192
 # Output pixels of a tile are evaluated in blocks of at most this side.
 _BLOCK = 64
 
@@ -81,7 +87,7 @@ class TileNetwork:
     outer: what training learned.
   """
 
-  _chunks = _CHUNKS
+  _chunks: tuple[int, ...] = _CHUNKS
   _task_tile = _TASK_TILE
 
   def __init__(self, spec: TileSpec, outer: method_lib.Outer) -> None:
@@ -109,6 +115,10 @@ class TileNetwork:
     self._as_context = images.image_context(
       spec.side, spec.side, low=spec.low, high=spec.high
     )
+    self._point_tile = spec.side**2
+    if self._point_tile > 2 * _POINTS:
+      self._point_tile = _POINTS
+      self._chunks, self._task_tile = _LARGE_CHUNKS, 1
 
   def _find_kept(self) -> np.ndarray:
     """`[L]` indices of the fast parameters that are stored."""
@@ -196,7 +206,9 @@ class TileNetwork:
   @functools.cache  # noqa: B019 a codec lives as long as its process needs it
   def _fit(self, extra_steps: int) -> Callable[..., Any]:
     method = dataclasses.replace(
-      self._method, num_steps=self._method.num_steps + extra_steps
+      self._method,
+      num_steps=self._method.num_steps + extra_steps,
+      point_tile=self._point_tile,
     )
 
     def one(tile: Array) -> Array:
@@ -221,12 +233,17 @@ class TileNetwork:
 
   @functools.cached_property
   def _error_and_gradient(self) -> Callable[..., Any]:
-    def one(fast: Array, tile: Array) -> tuple[Array, Array]:
-      def error(fast: Array) -> Array:
-        values = self._apply(fast, self._coords)
-        return jnp.mean(jnp.square(values - tile.reshape(values.shape)))
+    def error(shared: PyTree, fast: Array, context: Context) -> Array:
+      del shared  # The model's, and constant.
+      values = self._apply(fast, context.coords)
+      return gradient_lib.squared_error(values, context.values)
 
-      return jax.value_and_grad(error)(fast)
+    of_part = tiles_lib.tiled_gradient(
+      gradient_lib.first_order, self._point_tile
+    )(error)
+
+    def one(fast: Array, tile: Array) -> tuple[Array, Array]:
+      return of_part((), fast, self._as_context(tile))
 
     return jax.jit(loop.over_signals(one, task_tile=self._task_tile))
 

@@ -1,11 +1,12 @@
 """Clips out of video files (through PyAV) and folders of frames."""
 
+import math
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -18,6 +19,8 @@ EXTENSIONS = frozenset(
 
 _Y4M_FRAME = b"FRAME\n"
 _MAX_Y4M_HEADER = 4096
+# Frames that may be missing where a file declares a time: it may be rounded.
+_ROUNDING = 2
 
 
 class VideoError(ValueError):
@@ -26,6 +29,10 @@ class VideoError(ValueError):
 
 class ShortClipError(VideoError):
   """A whole clip with fewer frames than were asked for."""
+
+
+class LongClipError(VideoError):
+  """A clip with more values than were allowed."""
 
 
 class BrokenVideoError(VideoError):
@@ -57,6 +64,7 @@ def read_clip(
   size: tuple[int, int] | None = None,
   start: int = 0,
   stride: int = 1,
+  max_values: int | None = None,
 ) -> np.ndarray:
   """Decodes a clip.
 
@@ -69,11 +77,13 @@ def read_clip(
       None leaves frames as they are.
     start: the first frame.
     stride: frames from one that is taken to the next.
+    max_values: of all that is returned; None does not bound it.
 
   Returns:
     `[T, H, W, 3]` uint8, RGB.
 
   Raises:
+    LongClipError: beyond `max_values`.
     ShortClipError: if the clip ends before T frames.
     BrokenVideoError: if it cannot be read that far.
     FrameSizeError: if frames differ in size.
@@ -99,6 +109,12 @@ def read_clip(
         f"{shape[0]} x {shape[1]}."
       )
     clip.append(frame if size is None else fit(frame, size))
+    if max_values is not None and len(clip) * clip[0].size > max_values:
+      raise LongClipError(
+        f"{path} has more than {len(clip) - 1} frames of {clip[0].shape[0]} x "
+        f"{clip[0].shape[1]}, which are {max_values} values: take fewer of "
+        "them, or cut it into several."
+      )
   return np.stack(clip)
 
 
@@ -302,11 +318,15 @@ def _frames_of_file(
   av = _pyav(path)
   needed = start + 1 if stop is None else stop
   seen = declared = 0
+  seconds = length = 0.0
+  ends: list[float] = []
   try:
     with av.open(str(path)) as container:
       if not container.streams.video:
         raise BrokenVideoError(f"{path} has no video in it.")
       declared = container.streams.video[0].frames
+      length = float(1 / (container.streams.video[0].average_rate or math.inf))
+      seconds = _declared_seconds(container, av.time_base)
       for frame in container.decode(video=0):
         if frame.is_corrupt:
           raise BrokenVideoError(f"{path} is damaged at frame {seen}.")
@@ -315,6 +335,7 @@ def _frames_of_file(
           # The display matrix of a phone's video, counterclockwise.
           yield np.rot90(pixels, round(frame.rotation / 90))
         seen += 1
+        ends.append(_end_of(frame))
         if seen == stop:
           return
   except (av.error.FFmpegError, OSError) as error:
@@ -326,8 +347,49 @@ def _frames_of_file(
     raise BrokenVideoError(
       f"{path} breaks off after {seen} of the {declared} frames it declares."
     )
+  if _is_cut(ends, seconds, length):
+    end = max(ends, default=0.0)
+    raise BrokenVideoError(
+      f"{path} breaks off after {seen} frames, at {end:.2f} of the "
+      f"{seconds:.2f} seconds it declares."
+    )
   if seen < needed:
     raise _short(path, seen, needed)
+
+
+def _declared_seconds(container: Any, time_base: int) -> float:
+  """When a Matroska file says that it ends; 0 where it is unknown.
+
+  It (.mkv, .webm) declares no number of frames. What FFmpeg tells of others may
+  be its guess, and sound or subtitles may last longer than the frames.
+  """
+  if "matroska" not in container.format.name or len(container.streams) > 1:
+    return 0.0
+  return (container.duration or 0) / time_base
+
+
+def _end_of(frame: Any) -> float:
+  """When a frame ends, in seconds; infinite where it has no time."""
+  if frame.time is None:
+    return math.inf
+  return float(frame.time + (frame.duration or 0) * frame.time_base)
+
+
+def _is_cut(ends: Sequence[float], seconds: float, length: float) -> bool:
+  """Whether frames end clearly before the time that is declared.
+
+  Times and not numbers are compared: frames may be of unequal lengths, and the
+  first may come late.
+
+  Args:
+    ends: when each frame ends, in seconds.
+    seconds: when the last of them does, by the file; 0 is unknown.
+    length: of a frame, by the file; they may be longer.
+  """
+  if not seconds or not ends:
+    return seconds > 0
+  mean = (max(ends) - min(ends)) / max(1, len(ends) - 1)
+  return seconds - max(ends) > _ROUNDING * max(length, mean)
 
 
 def _frames_by_size(av: ModuleType, path: pathlib.Path) -> int:

@@ -1,5 +1,6 @@
 """Clips from files and folders: which frames, and what is refused."""
 
+import fractions
 import sys
 import warnings
 
@@ -37,16 +38,28 @@ def av():
 
 @pytest.fixture
 def write_video(av):
-  """Writes a lossless video file of a clip."""
+  """Writes a lossless video file of a clip, at 25 frames a second.
 
-  def write(path, clip):
+  `times` are the numbers of its frames, and `sound` seconds of silence.
+  """
+
+  def write(path, clip, times=None, sound=0):
     with av.open(str(path), "w") as container:
       stream = container.add_stream("ffv1", rate=25)
       stream.height, stream.width = clip.shape[1:3]
       stream.pix_fmt = "bgr0"
-      for frame in clip:
+      silent = container.add_stream("pcm_s16le", rate=8000) if sound else None
+      for time, frame in zip(times or range(len(clip)), clip, strict=True):
         packed = av.VideoFrame.from_ndarray(frame, format="rgb24")
+        packed.pts, packed.time_base = time, fractions.Fraction(1, 25)
         container.mux(stream.encode(packed))
+      if silent is not None:
+        silence = av.AudioFrame.from_ndarray(
+          np.zeros((1, 8000 * sound), np.int16), format="s16", layout="mono"
+        )
+        silence.sample_rate = 8000
+        container.mux(silent.encode(silence))
+        container.mux(silent.encode())
       container.mux(stream.encode())
     return path
 
@@ -196,6 +209,46 @@ def test_a_file_that_breaks_off_is_not_a_short_clip(tmp_path, write_video):
       video.read_clip(path, num_frames=1)
   with pytest.raises(video.BrokenVideoError, match="none.mp4"):
     video.read_clip(tmp_path / "none.mp4", num_frames=1)
+
+
+def test_a_matroska_file_that_breaks_off_is_not_a_short_clip(
+  tmp_path, write_video
+):
+  # It declares when it ends, not how many frames it has.
+  clip = RNG.integers(0, 256, (20, 32, 48, 3), np.uint8)
+  path = write_video(tmp_path / "clip.mkv", clip)
+  whole = path.read_bytes()
+  np.testing.assert_array_equal(video.read_clip(path), clip)
+  for part in (0.1, 0.5, 0.8):
+    path.write_bytes(whole[: int(part * len(whole))])
+    # Fails if half a clip passes for a whole one.
+    with pytest.raises(video.BrokenVideoError, match=r"of the 0\.80 seconds"):
+      video.read_clip(path)
+  # What is asked for lies before the break.
+  assert len(video.read_clip(path, num_frames=9)) == 9
+  with pytest.raises(video.BrokenVideoError):
+    video.read_clip(path, num_frames=20)
+  # A frame or two may be a matter of rounding.
+  path.write_bytes(whole[: int(0.97 * len(whole))])
+  assert len(video.read_clip(path)) == 19
+
+
+@pytest.mark.parametrize(
+  "times",
+  [[0, 1, 2, 9, 10, 40, 41, 99], range(250, 258), range(8), [0]],
+  ids=["uneven", "late", "even", "one"],
+)
+def test_whole_matroska_files_pass(tmp_path, write_video, times):
+  clip = smooth_clip(len(times), 16, 24)
+  path = write_video(tmp_path / "clip.mkv", clip, times)
+  # Fails if frames are counted where they are of unequal lengths.
+  np.testing.assert_array_equal(video.read_clip(path), clip)
+
+
+def test_sound_may_last_longer_than_the_frames(tmp_path, write_video):
+  clip = smooth_clip(8, 16, 24)
+  path = write_video(tmp_path / "clip.mkv", clip, sound=2)
+  np.testing.assert_array_equal(video.read_clip(path), clip)
 
 
 @pytest.mark.parametrize("params", [b"", b" Ip"], ids=["plain", "params"])

@@ -14,8 +14,10 @@ from experiments import afhq, build, imagenet100
 from experiments.configs import long_horizon
 from experiments.sweeps import text_long_horizon
 from inrjax import data
+from inrjax.types import Context
 
 FILES = {
+  "celeba/ecop": 178,
   "text/ecop": 178,
   "imagenette/ecop": 178,
   "imagenet100/ecop": 256,
@@ -49,17 +51,71 @@ def test_the_papers_numbers(name: str) -> None:
     "kind": "top_error",
     "ratio": 0.25,
     "tile": ecop.inner.point_tile,
+    "recall": None,
   }
   assert ecop.objective.to_dict() == {
     "kind": "bootstrapped",
     "num_steps": 5,
     "learning_rate": None,
-    "select": {"kind": "all", "ratio": None, "tile": None},
+    "select": {
+      "kind": "all",
+      "ratio": None,
+      "tile": ecop.inner.point_tile,
+      "recall": None,
+    },
     "weight": 100,
   }
   assert learnit.inner.num_steps == (1 if name.endswith("1024") else 4)
   # Fails if ECoP takes more memory than Learnit.
   assert ecop.inner.num_steps * 0.25 == learnit.inner.num_steps
+
+
+@pytest.mark.parametrize("name", ["afhq/ecop", "celeba_hq/ecop_1024"])
+def test_targets_are_scored_in_tiles_of_large_images(name: str) -> None:
+  config = config_of(name)
+  with config.unlocked():
+    config.inner.point_tile = 5
+    config.objective.select.update(kind="top_error", ratio=0.5)
+  # Fails if a target's scores are of all points at once.
+  assert config.objective.select.tile == config.select.tile == 5
+
+
+@pytest.mark.parametrize("kind", ["all", "random"])
+@pytest.mark.parametrize("recall", [None, 0.9])
+def test_kinds_that_rank_nothing_take_ecops_section(
+  kind: str, recall: float | None
+) -> None:
+  config = config_of("text/ecop_cpu")
+  ratio = None if kind == "all" else 0.25
+  settings = {"kind": kind, "ratio": ratio, "recall": recall}
+  with config.unlocked():
+    config.inner.point_tile = 5
+    config.select.update(settings)
+    config.objective.select.update(settings)
+  values = config.to_dict()
+  assert values["select"]["tile"] == values["objective"]["select"]["tile"] == 5
+  # Fails if the tile of a ranking goes to what has none.
+  method = build.make_method(values)
+  target = build.make_target(values, method)
+  context = Context(np.zeros((8, 2)), np.zeros((8, 3)))
+  for select in (method.select, target.select):
+    part = select(jax.random.key(0), {}, {}, context)
+    assert len(part.coords) == (8 if kind == "all" else 2)
+
+
+def test_an_approximate_ranking_is_a_setting() -> None:
+  config = config_of("text/ecop_cpu")
+  with config.unlocked():
+    config.select.recall = 2.0
+  # Fails if the setting is not read.
+  with pytest.raises(build.ConfigError, match="recall must lie between"):
+    build.make_method(config.to_dict())
+  with config.unlocked():
+    config.select.recall = None
+    config.objective.select.update(kind="top_error", ratio=0.25, recall=2.0)
+  values = config.to_dict()
+  with pytest.raises(build.ConfigError, match="recall must lie between"):
+    build.make_problem(values, build.make_method(values))
 
 
 @pytest.mark.parametrize("name", ["imagenette/ecop", "imagenet100/ecop"])

@@ -52,6 +52,8 @@ FILES = sorted(
 )
 MODULATED = [path for path in FILES if not path.stem.startswith("ecop")]
 WEIGHTS = [path for path in FILES if path not in MODULATED]
+# Its variants are methods, as of images; trained in `test_clip_codec.py`.
+MODULATED_ECOP = images.FOLDER / "ucf101/modulated_ecop_cpu.py"
 TRAINED = (
   "era5/mscn_cpu",
   "librispeech/coinpp_cpu",
@@ -178,7 +180,7 @@ def test_every_variant_builds_and_is_locked(path: pathlib.Path) -> None:
       values, **(encoder or {"num_steps": 1, "ema_decay": 1.0})
     )
     assert spec.on_sphere == (path.parent.name == "era5")
-    if path in MODULATED:
+    if path in MODULATED and path != MODULATED_ECOP:
       num_values = values["num_modulations"]
       assert variant.split("-")[0] == str(num_values)
     # Fails if a launcher does not take what the source section gives it.
@@ -197,6 +199,9 @@ def test_settings_are_those_of_the_configs_that_train(path) -> None:
   ours = set(settings_of(path))
   if path.parent.name == "fastmri":
     ours -= {"data.pipeline.min_spread"}
+  if path == MODULATED_ECOP:
+    ours -= {"evaluate.gradient"}
+    ours = {s for s in ours if not s.startswith(("select.", "objective."))}
   # Fails if a config has a setting of its own, which nothing then reads.
   assert ours <= set(settings_of(images.FOLDER / f"{like}.py"))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import experiments
-from experiments import patterns, sweep, weights
+from experiments import fits, levels, patterns, sweep, weights
 from experiments.sweeps import sparse_comparison
 
 ROOT = pathlib.Path(experiments.__file__).parents[1]
@@ -99,6 +99,35 @@ def test_levels_are_drawn(tmp_path: pathlib.Path) -> None:
     sweep.draw_levels(results, tmp_path, title="tiny", at=4000.0)
 
 
+def test_ssim_and_lpips_are_told_where_all_levels_have_them() -> None:
+  def result(psnr: float, **measured: float) -> dict:
+    level = {
+      "procedure": "fit",
+      "prunable": 40,
+      "stored": 45,
+      "psnr": psnr,
+      "psnr_by_step": [psnr],
+    }
+    return {"levels": [level | measured]}
+
+  results = {
+    "ecop/all/seed0": result(20.0, ssim=0.5, lpips=0.25),
+    "ecop/all/seed1": result(22.0, ssim=0.75, lpips=0.125),
+    "learnit/all/seed0": result(19.0, ssim=0.25),
+  }
+  heads = ["method", "setting", "prunable", "stored"]
+  # Fails if seeds are not averaged, or half a column is shown.
+  assert levels.rows(levels.averaged(results)) == [
+    [*heads, "PSNR", "+-", "SSIM", "+-", "seeds"],
+    ["ecop", "all", "40", "45", "21.00", "1.00", "0.625", "0.125", "2"],
+    ["learnit", "all", "40", "45", "19.00", "0.00", "0.250", "0.000", "1"],
+  ]
+  del results["learnit/all/seed0"]
+  titles, ecop = levels.rows(levels.averaged(results))
+  assert titles[-3:] == ["LPIPS", "+-", "seeds"]
+  assert ecop[-3:] == ["0.188", "0.062", "2"]
+
+
 def test_dense_runs_without_pictures_are_drawn(tmp_path: pathlib.Path) -> None:
   level = {
     "procedure": "fit",
@@ -165,3 +194,22 @@ def test_fits_of_whole_signals_are_put_together(tmp_path: pathlib.Path) -> None:
   assert (tmp_path / "steps.png").stat().st_size > 1000
   # Nothing of a rate is drawn where nothing was coded.
   assert not (tmp_path / "curves.png").exists()
+
+
+def test_metrics_that_some_fits_have_are_columns() -> None:
+  def fit(psnr: float, **measured: float) -> dict:
+    return {"gradient": "full", "num_steps": 3, "psnr": psnr} | measured
+
+  results = {
+    "ecop/all/seed0": {"fits": [fit(20.0, ssim=0.5, lpips=0.25)]},
+    "ecop/all/seed1": {"fits": [fit(22.0, ssim=0.75)]},
+    "learnit/all/seed0": {"fits": [fit(19.0, ssim=0.25, lpips=0.5)]},
+    "speech/all/seed0": {"fits": [fit(18.0)]},
+  }
+  # Fails if a column is lost, or is of fewer seeds than are told.
+  assert fits.rows(fits.averaged(results)) == [
+    ["method", "steps", "PSNR", "+-", "SSIM", "+-", "LPIPS", "+-", "seeds"],
+    ["ecop", "3", "21.00", "1.00", "0.625", "0.125", "-", "-", "2"],
+    ["learnit", "3", "19.00", "0.00", "0.250", "0.000", "0.500", "0.000", "1"],
+    ["speech", "3", "18.00", "0.00", "-", "-", "-", "-", "1"],
+  ]

@@ -1,7 +1,10 @@
 """Inner steps at test time, and what training's steps look at."""
 
+import contextlib
 import dataclasses
+import io
 import pathlib
+import types
 from typing import Any
 
 import jax
@@ -11,7 +14,15 @@ import optax
 import pytest
 from PIL import Image
 
-from experiments import build, inner_steps, levels, sweep, test_time, weights
+from experiments import (
+  build,
+  inner_steps,
+  launch,
+  levels,
+  sweep,
+  test_time,
+  weights,
+)
 from inrjax import evaluate
 from inrjax.adapt import gradient as gradient_lib
 from inrjax.coords import select
@@ -70,14 +81,23 @@ def problem() -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module")
+def printed() -> io.StringIO:
+  """What `run` prints."""
+  return io.StringIO()
+
+
+@pytest.fixture(scope="module")
 def run(
-  problem: tuple[Any, ...], tmp_path_factory: pytest.TempPathFactory
+  problem: tuple[Any, ...],
+  tmp_path_factory: pytest.TempPathFactory,
+  printed: io.StringIO,
 ) -> tuple[pathlib.Path, dict[str, Any]]:
   folder = tmp_path_factory.mktemp("runs") / "ecop/all/seed0"
   method, outer, _, _ = problem
-  record = weights.evaluate_images(
-    CONFIG, method, {5: outer}, pictures(2), folder=folder
-  )
+  with contextlib.redirect_stdout(printed):
+    record = weights.evaluate_images(
+      CONFIG, method, {5: outer}, pictures(2), folder=folder
+    )
   return folder, record
 
 
@@ -144,6 +164,9 @@ def test_what_cannot_be_is_refused(problem: tuple[Any, ...]) -> None:
   with pytest.raises(ValueError, match="Use 'full'"):
     test_time.make_method(drawn, method, "norm_scaled")
   assert test_time.make_method(drawn, method, "full").num_steps == STEPS
+  # Fails if an evaluation ends in a traceback.
+  with pytest.raises(build.ConfigError, match="Use 'full'"):
+    weights.evaluate_images(drawn, method, {0: problem[1]}, pictures(1))
   settings = CONFIG["evaluate"] | {"fit": {"kind": "newton"}}
   with pytest.raises(ValueError, match=r"evaluate\.fit\.kind"):
     weights.evaluate_images(
@@ -227,6 +250,40 @@ def test_records_of_inner_steps(
   assert record["unquantised"][0]["ssim"] == record["levels"][0]["ssim"]
   for place in level["pictures"]:
     assert (folder / place).is_file()
+
+
+@pytest.mark.usefixtures("run")
+def test_that_lpips_is_left_out_is_said_once(printed: io.StringIO) -> None:
+  # Fails if it is said at every level, or not how to get it.
+  assert printed.getvalue().count("LPIPS is left out") == 1
+  assert "docs/data_sets.md" in printed.getvalue()
+
+
+def test_methods_are_validated_alike(
+  problem: tuple[Any, ...], tmp_path: pathlib.Path
+) -> None:
+  images = pictures(3)
+  settings = CONFIG["evaluate"] | {"num_validation_signals": 3}
+  ecop = CONFIG | {"evaluate": settings}
+  # Learnit: fewer steps in training, on full contexts.
+  learnit = {k: v for k, v in ecop.items() if k != "select"}
+  learnit |= {"inner": CONFIG["inner"] | {"num_steps": 1}}
+  state = types.SimpleNamespace(params=problem[1])
+  found = []
+  for config in (ecop, learnit):
+    run = launch.Run(config, tmp_path, lambda split: images)
+    validation = run._validation(build.make_method(config))
+    found.append(validation(state)["validation_psnr"])
+  # Fails if each method is validated by the steps that it trains with.
+  assert found[0] == pytest.approx(found[1], abs=1e-5)
+  part = test_time.make_method(CONFIG, problem[0], "full")
+  psnrs = []
+  for image in images:
+    context = context_of(image)
+    fast = part.adapt(jax.random.key(0), problem[1], {}, context).fast
+    values = part.apply(problem[1].shared, fast, context.coords)
+    psnrs.append(evaluate.psnr(image, np.asarray(values).reshape(image.shape)))
+  assert found[0] == pytest.approx(np.mean(psnrs), abs=1e-3)
 
 
 def test_what_training_sees_is_drawn_and_told(

@@ -7,7 +7,9 @@
 The part after the colon is a method of `experiments/configs/long_horizon.py`
 and height, width and frames of a clip, 128x128x16 or 256x256x32. The points are
 whole frames: contexts keep those with the largest errors, 8 of 16 or 6 of 32.
-Of the network only the number of its blocks is published.
+Of the network the paper gives the number of blocks alone; its sizes are those
+of the authors' code (jihoontack/GradNCP on GitHub): a stem of 4 x 4 x 32 behind
+512 units, expansion 4, at least 32 channels, 40 frequencies of base 1.25.
 Tests take ECoP's steps for all methods (A.2), 40 and 25, where the caption of
 table 2 has 16: that PSNR is in `psnr_by_step`, and all of it with
 `--config.evaluate.fit.num_steps=16`. The table's PSNR is `frame_psnr` here.
