@@ -148,20 +148,28 @@ def panels_figure(
   """
   figure, axes = _grid(1, len(panels))
   names = list(dict.fromkeys(c.name for own in panels.values() for c in own))
+  lines: dict[str, Any] = {}
   for place, (clip, curves) in zip(axes[0], panels.items(), strict=True):
     for one in curves:
       style = plots._style(names.index(one.name), False)
-      place.plot(
+      (lines[one.name],) = place.plot(
         one.bpp,
         one.psnr,
         color=style.colour,
         marker=style.marker,
         markersize=3,
-        label=one.name,
       )
     _log_axis(place, [float(bpp) for one in curves for bpp in one.bpp])
     _name(place, clip, _RATE_LABEL, "PSNR (dB)")
-  axes[0][0].legend(frameon=False, fontsize=7)
+  # Not every clip has every method.
+  axes[0][-1].legend(
+    [lines[name] for name in names],
+    names,
+    frameon=False,
+    fontsize=7,
+    loc="upper left",
+    bbox_to_anchor=(1.02, 1.0),
+  )
   plots._save(figure, path)
 
 
