@@ -3,7 +3,8 @@
 The rows of table 1, figure 4 (a) and table 5. `ecop_K8` is ECoP trained with 8
 inner steps, and so on (figure 4 b); all are fitted with the same number.
 `ecop_random_target` has targets of random contexts, and so on (table 6),
-`learnit_alpha0.04` has that inner rate in place of the paper's, and
+`learnit_alpha0.04` has that inner rate in place of the paper's,
+`ecop_target_alpha0.05` takes its target's steps at that rate, and
 `learnit_twice` twice the outer steps: about ECoP's time (figure 9). What
 evaluation measures beside the fit, such as "ecop + full" without gradient
 scaling, is a curve of its own in the figures.
@@ -34,6 +35,7 @@ def comparison(
   seeds: Sequence[int] = SEEDS,
   horizons: Mapping[str, Sequence[int]] = HORIZONS,
   rates: Mapping[str, Sequence[float]] | None = None,
+  target_rates: Sequence[float] = (),
   num_steps: int = long_horizon.NUM_STEPS,
 ) -> list[sweeps.Entry]:
   """The methods of a config from every seed; the first seed comes first.
@@ -44,6 +46,7 @@ def comparison(
     seeds: averaged.
     horizons: further numbers of inner steps in training, by method.
     rates: further inner rates alpha, by method.
+    target_rates: further rates of ECoP's target.
     num_steps: outer steps of the config.
   """
   path = f"experiments/configs/{data_set}/{config}.py"
@@ -75,6 +78,15 @@ def comparison(
       )
       for name, values in (rates or {}).items()
       for rate in values
+    ]
+    found += [
+      entry(
+        f"ecop_target_alpha{rate:g}",
+        "ecop",
+        seed,
+        **{"objective.learning_rate": rate},
+      )
+      for rate in target_rates
     ]
     found += [
       entry(
