@@ -59,11 +59,12 @@ def steps_figure(
     title: above the axes.
   """
   figure, axes = _axes(title, "steps of fitting", "PSNR (dB)")
+  are_alike = len({round(level.prunable) for level in chosen.values()}) == 1
   for method, level in chosen.items():
     _banded(
       axes,
       methods.index(method),
-      f"{method} ({level.prunable:,.0f})",
+      method if are_alike else f"{method} ({level.prunable:,.0f})",
       np.arange(level.psnr_by_step.shape[1]),
       level.psnr_by_step.mean(axis=0),
       level.psnr_by_step.std(axis=0),
@@ -324,6 +325,9 @@ def _finish(figure: Any, axes: Any, path: pathlib.Path) -> None:
     frameon=False,
     fontsize=9,
   )
+  # Inches that the names take.
+  needed = 0.5 + 0.19 * len(labels)
+  figure.set_figheight(max(figure.get_figheight(), needed))
   plots._save(figure, path)
 
 
