@@ -210,7 +210,10 @@ def _ecop(ratio: float, **data_set: Any) -> config_dict.ConfigDict:
 def with_ecop(config: config_dict.ConfigDict, ratio: float = 0.25) -> None:
   """Puts ECoP around a method of modulations, which no paper has done.
 
-  The horizon grows as the context shrinks, so that memory stays.
+  The horizon grows as the context shrinks, so that memory stays. The target is
+  one of modulations, which teaches what is shared nothing about the signal: at
+  the weight of whole networks its gradient, which training clips, leaves the
+  error no part, so that weight is lower here.
 
   Args:
     config: unlocked, changed in place.
@@ -226,6 +229,7 @@ def with_ecop(config: config_dict.ConfigDict, ratio: float = 0.25) -> None:
     recall=config_dict.placeholder(float),
   )
   _with_targets(config)
+  config.objective.weight = 0.1  # lambda.
 
 
 def _gradncp(ratio: float, **data_set: Any) -> config_dict.ConfigDict:
