@@ -195,7 +195,12 @@ def errors_figure(
     )
   # An error of zero, as in a picture's plain parts, has no logarithm.
   axes.set_yscale("log" if (errors[shown] > 0).all() else "linear")
-  axes.legend(frameon=False, fontsize=9, title=f"seen: {100 * ratio:.3g} %")
+  axes.legend(
+    frameon=False,
+    fontsize=9,
+    title=f"seen: {100 * ratio:.3g} %",
+    loc="lower center",  # Looking for the best place takes all points.
+  )
   plots._save(figure, path)
 
 
