@@ -146,7 +146,7 @@ def test_info_shows_kind_unit_and_attributes(run):
     ("field", "a.nc", ("--convert",), "--convert is for sound"),
     ("field", "a.nc", ("--side", "7"), "--side is for meshes"),
     ("audio", "a.wav", ("--variable", "u"), "--variable is for netCDF"),
-    ("audio", "a.wav", ("--beta", "1"), "--beta .* --adapt"),
+    ("audio", "a.wav", ("--beta", "1"), "--beta.* --adapt"),
     ("image", "a.png", ("--adapt", "1", "--max-error", "1"), "no --max-error:"),
     ("image", "a.png", ("--adapt", "1", "--variable", "u"), "no --variable:"),
     ("image", "a.png", ("--adapt", "1", "--convert"), "no --convert:"),
