@@ -232,6 +232,27 @@ def with_ecop(config: config_dict.ConfigDict, ratio: float = 0.25) -> None:
   config.objective.weight = 0.1  # lambda.
 
 
+def in_equal_steps(config: config_dict.ConfigDict, *, is_ecop: bool) -> int:
+  """Tests a method of modulations, or ECoP around it, in both's steps.
+
+  Args:
+    config: of the method, unlocked, changed in place.
+    is_ecop: whether it gets ECoP (`with_ecop`), and is tested in its scale.
+
+  Returns:
+    ECoP's number of steps, in which codecs encode.
+  """
+  short = config.inner.num_steps
+  steps = horizon(short, 0.25)
+  if is_ecop:
+    with_ecop(config)
+    # Of full contexts in the scale of training's (eq. 6); or "loss_scaled",
+    # "full", and of images "pruned".
+    config.evaluate.gradient = "norm_scaled"
+  config.evaluate.num_steps = (short, steps)
+  return steps
+
+
 def _gradncp(ratio: float, **data_set: Any) -> config_dict.ConfigDict:
   """GradNCP; its target has a rate of its own in the authors' code."""
   config = _ecop(ratio, **data_set)

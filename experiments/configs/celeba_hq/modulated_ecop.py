@@ -43,13 +43,7 @@ def around(
     variant: one of `VARIANTS`.
   """
   with config.unlocked():
-    short = config.inner.num_steps
-    steps = long_horizon.horizon(short, 0.25)
-    if variant.startswith("ecop_"):
-      long_horizon.with_ecop(config)
-      # Of full contexts in the scale of training's (eq. 6); or "loss_scaled",
-      # "full", "pruned".
-      config.evaluate.gradient = "norm_scaled"
-    config.evaluate.num_steps = (short, steps)
+    is_ecop = variant.startswith("ecop_")
+    steps = long_horizon.in_equal_steps(config, is_ecop=is_ecop)
     config.evaluate.quantise.num_steps = steps
   return config

@@ -32,13 +32,7 @@ def get_config(variant: str = "ecop_functa") -> config_dict.ConfigDict:
   full_weights.checked(variant, VARIANTS)
   config = functa_cpu.get_config("16")
   with config.unlocked():
-    short = config.inner.num_steps
-    steps = long_horizon.horizon(short, 0.25)
-    if variant.startswith("ecop_"):
-      long_horizon.with_ecop(config)
-      # Of full contexts in the scale of training's (eq. 6); or "loss_scaled",
-      # "full".
-      config.evaluate.gradient = "norm_scaled"
-    config.evaluate.num_steps = (short, steps)
+    is_ecop = variant.startswith("ecop_")
+    steps = long_horizon.in_equal_steps(config, is_ecop=is_ecop)
     config.evaluate.encoder.num_steps = steps
   return config
