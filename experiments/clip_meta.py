@@ -52,17 +52,19 @@ def load(
   start: int,
   stride: int,
   held_out: int,
+  held_out_frames: int,
 ) -> data.VideoFiles:
   """Clips below a folder; the last ones are for validation and test.
 
   Args:
     split: "train", "validation" or "test".
     data_dir: the folder.
-    num_frames: T of a clip.
+    num_frames: of a clip for training, of which a random run is adapted to.
     size: height and width that frames are cut and resized to.
     start: the first frame.
     stride: frames from one that is taken to the next.
     held_out: clips that are not for training.
+    held_out_frames: that are taken of each of these.
 
   Raises:
     VideoError: if there are not more clips than that.
@@ -75,11 +77,12 @@ def load(
       f"{data_dir} holds {len(paths)} clips, of which {held_out} are held out: "
       "data.source.held_out must leave some for training, and at least one."
     )
-  chosen = paths[:-held_out] if split == "train" else paths[-held_out:]
+  is_train = split == "train"
+  chosen = paths[:-held_out] if is_train else paths[-held_out:]
   with build.of_config():
     return data.VideoFiles(
       chosen,
-      num_frames=num_frames,
+      num_frames=num_frames if is_train else held_out_frames,
       size=(int(size[0]), int(size[1])),
       start=start,
       stride=stride,
@@ -187,7 +190,7 @@ class Run(hyperprior.Run):
   def _clips(self, split: str, **settings: Any) -> Any:
     """Crops `[B, T, P, P, C]` of clips, at one place in all frames."""
     side = self.config["signal"]["side"]
-    frames = self.config["data"]["source"]["num_frames"]
+    frames = self.config["signal"]["num_frames"]
     return data.make_pipeline(
       self.load(split),
       seed=self.config["seed"],

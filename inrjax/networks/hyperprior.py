@@ -30,7 +30,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from inrjax.networks import blocks
+from inrjax.networks import blocks, convolution
 from inrjax.networks import gdn as gdn_lib
 from inrjax.types import Array, PyTree
 
@@ -141,9 +141,9 @@ def make_hyperprior(config: HyperpriorConfig) -> Hyperprior:
   def analysis(x: Array) -> Array:
     _check(x, channels=image, multiple=LATENT_STRIDE, name="The analysis")
     for i in range(3):
-      x = _conv(x, config.width, name=f"conv_{i}")
+      x = _Conv(config.width, name=f"conv_{i}")(x)
       x = gdn_lib.gdn(x, name=f"gdn_{i}")
-    return _conv(x, latent, name="conv_3")
+    return _Conv(latent, name="conv_3")(x)
 
   def synthesis(x: Array) -> Array:
     _check(x, channels=latent, multiple=1, name="The synthesis")
@@ -155,17 +155,15 @@ def make_hyperprior(config: HyperpriorConfig) -> Hyperprior:
   def hyper_analysis(x: Array) -> Array:
     stride = HYPER_STRIDE // LATENT_STRIDE
     _check(x, channels=latent, multiple=stride, name="The hyper-analysis")
-    x = jax.nn.relu(
-      _conv(x, hyper, kernel=3, stride=1, gain=_RELU_GAIN, name="conv_0")
-    )
-    x = jax.nn.relu(_conv(x, hyper, gain=_RELU_GAIN, name="conv_1"))
-    return _conv(x, hyper, name="conv_2")
+    x = jax.nn.relu(_Conv(hyper, 3, 1, _RELU_GAIN, name="conv_0")(x))
+    x = jax.nn.relu(_Conv(hyper, gain=_RELU_GAIN, name="conv_1")(x))
+    return _Conv(hyper, name="conv_2")(x)
 
   def hyper_synthesis(x: Array) -> Array:
     _check(x, channels=hyper, multiple=1, name="The hyper-synthesis")
     for i in range(2):
       x = jax.nn.relu(_Upsample(hyper, _RELU_GAIN, name=f"conv_{i}")(x))
-    return _conv(x, 2 * latent, kernel=3, stride=1, name="conv_2")
+    return _Conv(2 * latent, 3, 1, name="conv_2")(x)
 
   return Hyperprior(
     config,
@@ -258,26 +256,30 @@ def _check(x: Array, *, channels: int, multiple: int, name: str) -> None:
     )
 
 
-def _conv(
-  x: Array,
-  width: int,
-  *,
-  name: str,
-  kernel: int = _KERNEL,
-  stride: int = 2,
-  gain: float = _PLAIN_GAIN,
-) -> Array:
-  """`[B, h, w, c] -> [B, h / stride, w / stride, width]`, zeros outside."""
-  padding = (kernel // 2, kernel // 2)
-  result: Array = hk.Conv2D(
-    width,
-    kernel,
-    stride=stride,
-    padding=(padding, padding),
-    w_init=hk.initializers.VarianceScaling(gain, "fan_in", "normal"),
-    name=name,
-  )(x)
-  return result
+class _Conv(hk.Module):
+  """A convolution, zeros outside."""
+
+  def __init__(
+    self,
+    width: int,
+    kernel: int = _KERNEL,
+    stride: int = 2,
+    gain: float = _PLAIN_GAIN,
+    *,
+    name: str,
+  ):
+    super().__init__(name=name)
+    self._width = width
+    self._kernel = kernel
+    self._stride = stride
+    self._init = hk.initializers.VarianceScaling(gain, "fan_in", "normal")
+
+  def __call__(self, x: Array) -> Array:
+    shape = (self._kernel, self._kernel, x.shape[-1], self._width)
+    w = hk.get_parameter("w", shape, x.dtype, self._init)
+    b = hk.get_parameter("b", (self._width,), x.dtype, jnp.zeros)
+    y = convolution.convolve(x, w, self._stride)
+    return y + b.reshape(1, 1, 1, -1)
 
 
 class _Upsample(hk.Module):
@@ -290,21 +292,11 @@ class _Upsample(hk.Module):
     self._init = hk.initializers.VarianceScaling(4 * gain, "fan_in", "normal")
 
   def __call__(self, x: Array) -> Array:
-    batch, height, width, channels = x.shape
-    shape = (_KERNEL, _KERNEL, channels, self._width)
+    shape = (_KERNEL, _KERNEL, x.shape[-1], self._width)
     w = hk.get_parameter("w", shape, x.dtype, self._init)
     b = hk.get_parameter("b", (self._width,), x.dtype, jnp.zeros)
-    phases = jax.lax.conv_general_dilated(
-      x,
-      phase_kernels(w),
-      window_strides=(1, 1),
-      padding=((1, 1), (1, 1)),
-      dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
-    phases = phases.reshape(batch, height, width, 2, 2, self._width)
-    y = phases.transpose(0, 1, 3, 2, 4, 5)
-    y = y.reshape(batch, 2 * height, 2 * width, self._width)
-    return y + b.reshape(1, 1, 1, -1)
+    phases = convolution.convolve(x, phase_kernels(w))
+    return convolution.phases_to_space(phases) + b.reshape(1, 1, 1, -1)
 
 
 def phase_kernels(w: Array) -> Array:

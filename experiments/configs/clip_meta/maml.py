@@ -51,7 +51,10 @@ def get_config(variant: str = "fomaml_1e-3") -> config_dict.ConfigDict:
   config = config_dict.ConfigDict()
   config.seed = 0
   config.beta = float(beta)  # Of bits per pixel; errors are of [0, 1].
-  config.signal = section(side=256)  # Pixels; a random crop of all frames.
+  config.signal = section(
+    num_frames=8,  # One after the other; all are measured after adapting.
+    side=256,  # Pixels; a random crop of these frames.
+  )
   config.inner = section(
     num_steps=8,
     frames_per_step=1,
@@ -82,11 +85,12 @@ def get_config(variant: str = "fomaml_1e-3") -> config_dict.ConfigDict:
   )
   config.data = section(
     source=section(
-      num_frames=8,  # Of a clip; all of them are measured after adapting.
+      num_frames=32,  # Of a clip.
       size=(1080, 1920),  # Height and width to resize to.
       start=0,
       stride=12,  # Frames from one to the next.
       held_out=4,  # Clips for validation.
+      held_out_frames=8,  # Of each of them.
     ),
     pipeline=section(
       batch_size=8,  # Clips.

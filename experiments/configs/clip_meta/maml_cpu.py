@@ -28,10 +28,10 @@ def get_config(variant: str = "fomaml_1e-3") -> config_dict.ConfigDict:
   """
   config = maml.get_config(variant)
   with config.unlocked():
-    config.signal.side = 128
+    config.signal.update(num_frames=4, side=192)
     config.inner.update(num_steps=4, num_pixels=16 * 240 * 320)
     config.data.source.update(
-      num_frames=4, size=(240, 320), stride=5, held_out=1
+      num_frames=24, size=(240, 320), stride=5, held_out=1, held_out_frames=4
     )
     config.data.pipeline.update(batch_size=2, cache_bytes=2**30, read_threads=1)
     config.train.update(
