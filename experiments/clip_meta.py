@@ -156,6 +156,11 @@ class Run(hyperprior.Run):
     objective = meta_adaptive.post_adaptation(
       self._make_adapt, task_tile=outer.pop("task_tile")
     )
+    outer["learning_rate"] = build.rate_by_step(
+      outer.pop("schedule"),
+      outer["learning_rate"],
+      self.config["train"]["num_steps"],
+    )
     optimizer = train.make_optimizer(**outer)
     # As one program: operation by operation it would be compiled for long.
     state = jax.jit(lambda key, p: train.init_state(key, p, optimizer))(

@@ -284,6 +284,13 @@ def _add_evaluate(commands: Any) -> None:
     metavar="C[,C...]",
     help=f"classical codecs at the same rates: {', '.join(_CLASSICAL)}",
   )
+  parser.add_argument(
+    "--beside",
+    type=_list_of(str),
+    default=[],
+    metavar="CURVE.json[,...]",
+    help="curves that were published or measured before, shown with these",
+  )
   parser.add_argument("--plot", metavar="OUT.png", help="the curves, drawn")
   parser.set_defaults(run=_evaluate)
 
@@ -943,8 +950,10 @@ def _evaluate(args: argparse.Namespace, load: Load) -> None:
     if importlib.util.find_spec("matplotlib") is None:
       raise ImportError("--plot needs matplotlib: pip install 'inrjax[plots]'")
   baselines = [_baseline(name) for name in args.compare]
+  # Before the model, which takes longer.
+  known = [_known_curves(path) for path in args.beside]
   for path in args.paths:
-    os.stat(path)  # Before the model, which takes longer.
+    os.stat(path)
   codec = load(args.model)
   _check_evaluates(args.model, codec)
   pictures, unreadable = _read_pictures(args.paths)
@@ -962,6 +971,7 @@ def _evaluate(args: argparse.Namespace, load: Load) -> None:
   compared = [evaluate.curve_to_json(other) for other in others]
   curve = dataclasses.replace(curve, meta={**curve.meta, "compared": compared})
   evaluate.write_curve(args.json, curve)
+  others += [curve for curves in known for curve in curves]
   if args.plot is not None:
     evaluate.rate_distortion_figure(
       args.plot, [curve, *others], highlight=[curve.name]
@@ -974,6 +984,16 @@ def _evaluate(args: argparse.Namespace, load: Load) -> None:
       f"{len(unreadable)} of {len(unreadable) + len(pictures)} image files"
       " could not be read and were left out",
     )
+
+
+def _known_curves(path: str) -> "Sequence[evaluate.Curve]":
+  """The curves of a JSON file."""
+  from inrjax import evaluate
+
+  try:
+    return evaluate.read_curves(path)
+  except ValueError as error:
+    raise errors.CodecError(f"{error}; --beside takes curves") from error
 
 
 def _check_evaluates(model: str, codec: "loading.Codec") -> None:

@@ -548,6 +548,27 @@ def test_evaluate_compares_and_draws(run):
   assert "JPEG 4:2:0" in result.out and pixels("e.png").size > 10_000
 
 
+def test_evaluate_shows_published_curves_beside_its_own(run):
+  published = {
+    "name": "Theirs",
+    "results": {"bpp": [0.5, 1.0], "psnr-rgb": [31.25, 33.5]},
+  }
+  pathlib.Path("theirs.json").write_text(json.dumps(published))
+  command = ["evaluate", "--model=m", "--json=e.json", "--quality=64", "a.png"]
+  result = run(*command, "--beside=theirs.json", "--plot=e.png")
+  assert result.code == 0
+  # Fails if the curve is left out, or taken for a measurement.
+  assert "Theirs" in result.out and "31.25" in result.out
+  assert evaluate.read_curve("e.json").name == "m"
+  drawn = pixels("e.png")
+  run(*command, "--plot=alone.png")
+  assert np.any(drawn != pixels("alone.png"))
+  pathlib.Path("wrong.json").write_text("{}")
+  result = run(*command, "--beside=wrong.json")
+  assert result.code == 1 and "wrong.json" in result.err
+  assert "--beside" in result.err
+
+
 def test_a_lossless_image_is_reported_without_a_division(run, codec):
   run("compress", "--model=m", "a.png", "a.inr")
   run("decompress", "--model=m", "a.inr", "b.png")

@@ -94,7 +94,8 @@ def curve_at_qualities(
     codec: the codec.
     images: arrays `[H, W, C]` uint8 by name, which errors mention.
     qualities: the points' settings. One that gives what an earlier one gave,
-      as all do where the codec has a single setting, makes no point.
+      as all do where the codec has a single setting, makes no point; the
+      setting of a single point is then "only".
     name: the curve's.
     effort: as in `LearnedCodec.compress`.
     meta: added to the curve's.
@@ -115,6 +116,8 @@ def curve_at_qualities(
         raise type(error)(f"{image_name}: {error}") from error
     if row not in rows.values():
       rows[quality] = row
+  if len(rows) == 1 < len(qualities):
+    rows = {"only": row}
   return rate_distortion.aggregate(
     name, rows, description="mean at fixed qualities", meta=meta
   )

@@ -70,7 +70,10 @@ def test_settings_that_change_nothing_make_one_point():
   curve = evaluate.curve_at_qualities(
     Codec((32,)), IMAGES, [10, 50, 90], name="papers"
   )
-  # fails if a codec of one setting fills its curve with copies.
+  # Fails if a codec of one setting fills its curve with copies, or if a
+  # quality is said to be it.
+  assert [point.setting for point in curve.points] == ["only"]
+  curve = evaluate.curve_at_qualities(Codec(), IMAGES, [10], name="papers")
   assert [point.setting for point in curve.points] == [10]
 
 

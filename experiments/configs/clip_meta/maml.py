@@ -80,6 +80,7 @@ def get_config(variant: str = "fomaml_1e-3") -> config_dict.ConfigDict:
   )
   config.outer = section(
     learning_rate=1e-5,  # Adam.
+    schedule="constant",  # Or "cosine", to zero.
     clip_norm=1.0,
     task_tile=1,  # Clips at a time.
   )
