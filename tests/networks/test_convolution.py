@@ -27,9 +27,7 @@ def test_values_and_gradients_are_those_of_xla(kernel, stride):
     rng = np.random.default_rng(kernel)
     x = jnp.asarray(rng.normal(size=(2, 6, 8, 3)))
     w = jnp.asarray(rng.normal(size=(kernel, kernel, 3, 4)))
-    weights = jnp.asarray(
-      rng.normal(size=(2, 6 // stride, 8 // stride, 4))
-    )
+    weights = jnp.asarray(rng.normal(size=(2, 6 // stride, 8 // stride, 4)))
 
     def of(convolve):
       def loss(x, w):
