@@ -33,6 +33,8 @@ from inrjax.evaluate import files, plots
 
 Results = Sequence[records.Result]
 _RATE_LABEL = "bits per pixel (files)"
+# Of the methods' rates, as a factor: what is shown of classical codecs.
+_BESIDE = 1.25
 # Figure 3 shows one run; the paper's beta, or the nearest there is.
 _UPDATES_BETA = 2.5e-4
 _TERMS = {
@@ -63,7 +65,12 @@ def write(
   curves = records.compared(results, over=over) if over else []
   if curves:
     drawn.append(workdir / "rate_distortion.png")
-    curves_figure(drawn[-1], curves, f"Mean of {', '.join(over)}")
+    curves_figure(
+      drawn[-1],
+      curves,
+      f"Mean of {', '.join(over)}",
+      rate_limits=_rates_of_methods(curves),
+    )
   if len(over) > 1:
     panels = {
       clip: records.compared(_on(results, clip), over=[clip]) for clip in over
@@ -119,7 +126,11 @@ def _draw_clip(
 
 
 def curves_figure(
-  path: pathlib.Path, curves: Sequence[evaluate.Curve], title: str
+  path: pathlib.Path,
+  curves: Sequence[evaluate.Curve],
+  title: str,
+  *,
+  rate_limits: tuple[float, float] | None = None,
 ) -> None:
   """Figures 2a and 2c: PSNR over the rate of files.
 
@@ -127,14 +138,26 @@ def curves_figure(
     path: the file to write.
     curves: at least one.
     title: above the axes.
+    rate_limits: lowest and highest rate shown; by default all there are.
   """
   evaluate.rate_distortion_figure(
     path,
     curves,
     title=title,
     rate_label=_RATE_LABEL,
+    rate_limits=rate_limits,
     highlight=(records.LABELS[records.MODEL], records.CASES[0][0]),
   )
+
+
+def _rates_of_methods(curves: Sequence[evaluate.Curve]) -> tuple[float, float]:
+  """Lowest and highest rate of the methods, and some beside.
+
+  Classical codecs reach so much further that nothing else could be told apart.
+  """
+  methods = [one for one in curves if one.name in records.LABELS.values()]
+  rates = [float(bpp) for one in methods or curves for bpp in one.bpp]
+  return min(rates) / _BESIDE, max(rates) * _BESIDE
 
 
 def panels_figure(
@@ -159,7 +182,12 @@ def panels_figure(
         marker=style.marker,
         markersize=3,
       )
-    _log_axis(place, [float(bpp) for one in curves for bpp in one.bpp])
+    limits = _rates_of_methods(curves)
+    seen = [plots._visible(one, "psnr", limits) for one in curves]
+    heights = [value for _, values in seen for value in values]
+    room = 0.04 * (max(heights) - min(heights)) or 1.0
+    place.set_ylim(min(heights) - room, max(heights) + room)
+    _log_axis(place, limits)
     _name(place, clip, _RATE_LABEL, "PSNR (dB)")
   # Not every clip has every method.
   axes[0][-1].legend(

@@ -299,7 +299,7 @@ def _label_log_axis(axes: Any, low: float, high: float) -> None:
   axes.xaxis.set_major_locator(
     ticker.FixedLocator(ticks)
     if len(ticks) >= 3
-    else ticker.MaxNLocator(nbins=5)
+    else ticker.MaxNLocator(nbins=5, steps=[1, 2, 5, 10])
   )
   axes.xaxis.set_major_formatter(
     ticker.FuncFormatter(lambda value, _: f"{value:g}")

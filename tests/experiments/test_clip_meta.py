@@ -41,9 +41,9 @@ def load(split: str) -> list[np.ndarray]:
 def shrunk(variant: str) -> dict[str, Any]:
   """The config at a size that compiles and runs in seconds."""
   config = test_configs.read(FOLDER / "maml_cpu.py").get_config(variant)
-  config.signal.side = 64
+  config.signal.update(num_frames=2, side=64)
   config.inner.update(num_steps=2, num_pixels=3 * 72 * 96)
-  config.data.source.num_frames = 3
+  config.data.source.update(num_frames=3, held_out_frames=2)
   config.data.pipeline.update(batch_size=1, read_threads=0)
   config.train.update(
     num_steps=2, log_every=1, checkpoint_every=2, evaluate_every=2
@@ -131,6 +131,9 @@ def test_every_variant_builds_and_is_locked(path: pathlib.Path) -> None:
     assert values["beta"] == float(variant.rpartition("_")[2])
     outer = dict(values["outer"])
     del outer["task_tile"]
+    outer["learning_rate"] = build.rate_by_step(
+      outer.pop("schedule"), outer["learning_rate"], 10
+    )
     train.make_optimizer(**outer)
     build.on_nonfinite(values["train"]["on_nonfinite"])
   with pytest.raises(ValueError, match="is not one of"):
@@ -144,11 +147,15 @@ def test_clips_are_held_out(tmp_path: pathlib.Path) -> None:
     (tmp_path / name).mkdir()
     frame = np.full((8, 8, 3), ord(name), np.uint8)
     content = images.encode_array(frame, ".png")
-    (tmp_path / name / "0.png").write_bytes(content)
-  settings = {"num_frames": 1, "size": (4, 4), "start": 0, "stride": 1}
+    for index in range(3):
+      (tmp_path / name / f"{index}.png").write_bytes(content)
+  settings = {"num_frames": 3, "size": (4, 4), "start": 0, "stride": 1}
+  settings["held_out_frames"] = 2
 
   def levels(split: str, held_out: int) -> list[int]:
     found = clip_meta.load(split, tmp_path, held_out=held_out, **settings)
+    frames = 3 if split == "train" else 2
+    assert {found[i].shape for i in range(len(found))} == {(frames, 4, 4, 3)}
     return [int(found[i][0, 0, 0, 0]) for i in range(len(found))]
 
   # Fails if what is measured was trained on.
