@@ -4,9 +4,11 @@
 
 where `adapt` is the inner loop of `inrjax.meta.instance_adaptive`, from the
 global model and a change of nothing, and L_RDM (eq. 2 of van Rozendaal et al.,
-2021) is measured after it: rate, distortion and the bits of the change, with
-rounded latents, on every frame of the clip. The paper trains the global model
-for what it does before adapting (eq. 1).
+2021) is measured after it: rate, distortion and the bits of the change, on every
+frame of the clip, with noise where training has noise. (Rounded latents have no
+useful gradient of their rate; what the inner steps and this one disagree about,
+the inner ones undo each time, and the model drifts.) The paper trains the global
+model for what it does before adapting (eq. 1).
 
 Whether the outer gradient sees the inner steps (`gradient.mixed_mode`) or takes
 them for constants (`gradient.first_order`, Finn et al., 2017) is a value, and
@@ -87,7 +89,7 @@ def post_adaptation(
   Returns:
     An objective whose parameters are those of `RateModel.init` and whose
     batches are clips `[B, T, H, W, C]`, uint8 or in [0, 1]. Its metric
-    "rdm_before" is the loss of the first step, with the noise of training.
+    "rdm_before" is the loss of the first step.
   """
 
   def objective(
@@ -97,12 +99,16 @@ def post_adaptation(
     height, width, channels = frame_shape
     adapt = make_clip_adapt((height, width, channels))
     as_context = video.frame_context(num_frames, height, width)
+    seeded = instance_adaptive.seeded(select.full_context)
 
     def one(
       params: PyTree, key: Array, clip: Array
     ) -> tuple[dict[str, Array], PyTree]:
+      adapt_key, seed_key = jax.random.split(key)
       start = instance_adaptive.full_model(params)
-      adapted = adapt(key, params, start, {}, as_context(clip))
+      # The loss after the steps sees this seed, each step one of its own.
+      context = seeded(seed_key, params, start, as_context(clip))
+      adapted = adapt(adapt_key, params, start, {}, context)
       return {"loss": adapted.losses[-1]}, adapted.losses[0]
 
     terms, before = batch_lib.mean_over_signals(

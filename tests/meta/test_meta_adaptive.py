@@ -19,7 +19,7 @@ SHAPE = (2, 2, 37, 48, 3)
 KEY = 1
 
 
-def _objective(mode):
+def _objective(mode, num_steps=2):
   def make_adapt(frame_shape):
     return meta_adaptive.make_adapt(
       MODEL,
@@ -28,7 +28,7 @@ def _objective(mode):
       frame_shape=frame_shape,
       num_pixels=SHAPE[1] * SHAPE[2] * SHAPE[3],
       prior=sas.SpikeAndSlab(),
-      num_steps=2,
+      num_steps=num_steps,
       gradient=mode,
       quantize_fn=instance_adaptive.unquantized,
     )
@@ -66,6 +66,17 @@ def test_every_part_learns_of_what_comes_after_adapting(params):
   for name, tree in grads.items():
     # Fails if the start of the encoder is a constant to the outer gradient.
     assert any(np.any(leaf) for leaf in jax.tree.leaves(tree)), name
+
+
+def test_the_loss_after_adapting_has_the_noise_of_training(params):
+  objective = jax.jit(_objective(gradient.first_order, num_steps=0))
+  clips = jnp.stack([adaptive_problem.make_images()] * 2)
+  losses = [
+    float(objective(jax.random.key(seed), params, (), clips)[0])
+    for seed in (0, 0, 1)
+  ]
+  # Fails if latents are rounded where the gradient is taken.
+  assert losses[0] == losses[1] != losses[2]
 
 
 def test_steps_of_training_lower_the_loss_after_adapting(params):

@@ -24,11 +24,11 @@ from ml_collections import config_dict
 
 section = config_dict.create
 
-# How the outer gradient sees the inner steps, the link, its rate: eight steps
-# of this Adam reach a bin and a half.
+# How the outer gradient sees the inner steps, the link, its rate, the steps:
+# those of Adam reach a bin of a change, as many as adapting takes at first.
 _METHODS = {
-  "fomaml": ("first_order", "adam", 1e-3),
-  "maml": ("mixed_mode", "sgd", 0.1),
+  "fomaml": ("first_order", "adam", 1e-4, 50),
+  "maml": ("mixed_mode", "sgd", 0.02, 8),
 }
 VARIANTS = tuple(
   f"{method}_{beta}"
@@ -47,7 +47,7 @@ def get_config(variant: str = "fomaml_1e-3") -> config_dict.ConfigDict:
   if variant not in VARIANTS:
     raise ValueError(f"variant {variant!r} is not one of {[*VARIANTS]}")
   method, _, beta = variant.rpartition("_")
-  gradient, link, rate = _METHODS[method]
+  gradient, link, rate, num_steps = _METHODS[method]
   config = config_dict.ConfigDict()
   config.seed = 0
   config.beta = float(beta)  # Of bits per pixel; errors are of [0, 1].
@@ -56,7 +56,7 @@ def get_config(variant: str = "fomaml_1e-3") -> config_dict.ConfigDict:
     side=256,  # Pixels; a random crop of these frames.
   )
   config.inner = section(
-    num_steps=8,
+    num_steps=num_steps,
     frames_per_step=1,
     gradient=gradient,  # Or "mixed_mode", "first_order".
     link=link,  # Or "adam", "sgd".
