@@ -80,6 +80,7 @@ benchmarks: install  ## Measure speed and memory against plain baselines.
 	@$(BIN)/python -m benchmarks.gradient_l1_step
 	@$(BIN)/python -m benchmarks.structured_pruning
 	@$(BIN)/python -m benchmarks.hyperprior_codec
+	@$(BIN)/python -m benchmarks.clip_meta_step
 
 clean:  ## Remove the environment, the caches and the quickstart's results.
 	rm -rf $(VENV) quickstart build dist *.egg-info

@@ -196,6 +196,12 @@ class Run(hyperprior.Run):
     """Crops `[B, T, P, P, C]` of clips, at one place in all frames."""
     side = self.config["signal"]["side"]
     frames = self.config["signal"]["num_frames"]
+    for name in ("num_frames", "held_out_frames"):
+      if frames > (found := self.config["data"]["source"][name]):
+        raise build.ConfigError(
+          f"signal.num_frames is {frames}, data.source.{name} {found}: a clip "
+          "has to hold the frames that are adapted to."
+        )
     return data.make_pipeline(
       self.load(split),
       seed=self.config["seed"],

@@ -71,12 +71,13 @@ def write(
       f"Mean of {', '.join(over)}",
       rate_limits=_rates_of_methods(curves),
     )
-  if len(over) > 1:
-    panels = {
-      clip: records.compared(_on(results, clip), over=[clip]) for clip in over
-    }
+  panels = {
+    clip: records.compared(_on(results, clip), over=[clip]) for clip in over
+  }
+  panels = {clip: one for clip, one in panels.items() if one}
+  if len(panels) > 1:
     drawn.append(workdir / "clips.png")
-    panels_figure(drawn[-1], {c: one for c, one in panels.items() if one})
+    panels_figure(drawn[-1], panels)
   if any(one.history for one in _adapted(results)):
     drawn.append(workdir / "progress.png")
     progress_figure(drawn[-1], results)
@@ -173,7 +174,12 @@ def panels_figure(
   names = list(dict.fromkeys(c.name for own in panels.values() for c in own))
   lines: dict[str, Any] = {}
   for place, (clip, curves) in zip(axes[0], panels.items(), strict=True):
+    limits, heights = _rates_of_methods(curves), []
     for one in curves:
+      _, seen = plots._visible(one, "psnr", limits)
+      if not seen:
+        continue
+      heights += seen
       style = plots._style(names.index(one.name), False)
       (lines[one.name],) = place.plot(
         one.bpp,
@@ -182,14 +188,12 @@ def panels_figure(
         marker=style.marker,
         markersize=3,
       )
-    limits = _rates_of_methods(curves)
-    seen = [plots._visible(one, "psnr", limits) for one in curves]
-    heights = [value for _, values in seen for value in values]
     room = 0.04 * (max(heights) - min(heights)) or 1.0
     place.set_ylim(min(heights) - room, max(heights) + room)
-    _log_axis(place, limits)
+    _log_axis(place, *limits)
     _name(place, clip, _RATE_LABEL, "PSNR (dB)")
-  # Not every clip has every method.
+  # Not every clip has every method, nor is every codec within the limits.
+  names = [name for name in names if name in lines]
   axes[0][-1].legend(
     [lines[name] for name in names],
     names,
@@ -230,7 +234,7 @@ def progress_figure(path: pathlib.Path, results: Results) -> None:
       base = one.record["global"]["computed_rdm"]
       change = [100 * (row["clip_rdm"] / base - 1) for row in rows]
       falling.plot([row["step"] for row in rows], change, color=colour)
-    _log_axis(plane, shown)
+    _log_axis(plane, min(shown) / 1.1, max(shown) * 1.1)
     falling.axhline(0, color=plots._INK, linewidth=0.7)
     _name(plane, clip, "bits per pixel (computed)", "PSNR (dB)")
     _name(falling, "", "step", "RDM to the global model (%)")
@@ -373,9 +377,8 @@ def _bars(
   axes.locator_params(axis="x", nbins=4)
 
 
-def _log_axis(axes: Any, values: Sequence[float]) -> None:
-  """A logarithmic axis over all of the values, labelled in plain numbers."""
-  low, high = min(values) / 1.1, max(values) * 1.1
+def _log_axis(axes: Any, low: float, high: float) -> None:
+  """A logarithmic axis, labelled in plain numbers."""
   axes.set_xscale("log")
   axes.set_xlim(low, high)
   plots._label_log_axis(axes, low, high)

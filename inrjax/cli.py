@@ -289,7 +289,8 @@ def _add_evaluate(commands: Any) -> None:
     type=_list_of(str),
     default=[],
     metavar="CURVE.json[,...]",
-    help="curves that were published or measured before, shown with these",
+    help="curves that were published or measured before, shown with these: of"
+    " the same images, if they are to compare",
   )
   parser.add_argument("--plot", metavar="OUT.png", help="the curves, drawn")
   parser.set_defaults(run=_evaluate)
@@ -951,7 +952,7 @@ def _evaluate(args: argparse.Namespace, load: Load) -> None:
       raise ImportError("--plot needs matplotlib: pip install 'inrjax[plots]'")
   baselines = [_baseline(name) for name in args.compare]
   # Before the model, which takes longer.
-  known = [_known_curves(path) for path in args.beside]
+  known = [curve for path in args.beside for curve in _known_curves(path)]
   for path in args.paths:
     os.stat(path)
   codec = load(args.model)
@@ -971,13 +972,13 @@ def _evaluate(args: argparse.Namespace, load: Load) -> None:
   compared = [evaluate.curve_to_json(other) for other in others]
   curve = dataclasses.replace(curve, meta={**curve.meta, "compared": compared})
   evaluate.write_curve(args.json, curve)
-  others += [curve for curves in known for curve in curves]
+  others += known
+  for shown in (curve, *others):
+    print(f"{shown.name}\n{evaluate.plain(evaluate.point_table(shown))}")
   if args.plot is not None:
     evaluate.rate_distortion_figure(
       args.plot, [curve, *others], highlight=[curve.name]
     )
-  for shown in (curve, *others):
-    print(f"{shown.name}\n{evaluate.plain(evaluate.point_table(shown))}")
   if unreadable:
     _say(
       "warning",
@@ -986,14 +987,20 @@ def _evaluate(args: argparse.Namespace, load: Load) -> None:
     )
 
 
-def _known_curves(path: str) -> "Sequence[evaluate.Curve]":
-  """The curves of a JSON file."""
+def _known_curves(path: str) -> "list[evaluate.Curve]":
+  """The curves of a JSON file, which their names say."""
   from inrjax import evaluate
 
   try:
-    return evaluate.read_curves(path)
+    curves = evaluate.read_curves(path)
   except ValueError as error:
     raise errors.CodecError(f"{error}; --beside takes curves") from error
+  # A curve measured before may have the name of the one measured now.
+  stem = pathlib.Path(path).stem
+  return [
+    dataclasses.replace(curve, name=f"{curve.name} ({stem})")
+    for curve in curves
+  ]
 
 
 def _check_evaluates(model: str, codec: "loading.Codec") -> None:

@@ -563,10 +563,16 @@ def test_evaluate_shows_published_curves_beside_its_own(run):
   drawn = pixels("e.png")
   run(*command, "--plot=alone.png")
   assert np.any(drawn != pixels("alone.png"))
+  # Fails if a curve measured before cannot be told from this one.
+  pathlib.Path("before.json").write_text(pathlib.Path("e.json").read_text())
+  assert "m (before)\n" in run(*command, "--beside=before.json").out
   pathlib.Path("wrong.json").write_text("{}")
   result = run(*command, "--beside=wrong.json")
   assert result.code == 1 and "wrong.json" in result.err
   assert "--beside" in result.err
+  # Fails if what is no text is not said by name.
+  result = run(*command, "--beside=a.png")
+  assert result.code == 1 and "a.png: " in result.err
 
 
 def test_a_lossless_image_is_reported_without_a_division(run, codec):

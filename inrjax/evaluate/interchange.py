@@ -123,11 +123,10 @@ def read_curves(
     ValueError: when it holds no curve; the message names the file.
   """
   with open(path, encoding="utf-8") as file:
-    text = file.read()
-  try:
-    return curves_from_json(json.loads(text))
-  except ValueError as error:
-    raise ValueError(f"{os.fspath(path)}: {error}") from error
+    try:
+      return curves_from_json(json.loads(file.read()))
+    except ValueError as error:  # Nor is it text, perhaps.
+      raise ValueError(f"{os.fspath(path)}: {error}") from error
 
 
 def read_curve(path: str | os.PathLike[str]) -> rate_distortion.Curve:

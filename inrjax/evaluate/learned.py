@@ -94,14 +94,14 @@ def curve_at_qualities(
     codec: the codec.
     images: arrays `[H, W, C]` uint8 by name, which errors mention.
     qualities: the points' settings. One that gives what an earlier one gave,
-      as all do where the codec has a single setting, makes no point; the
-      setting of a single point is then "only".
+      as all do where the codec has a single setting, makes no point; where
+      several were asked for and one is left, its setting is "only".
     name: the curve's.
     effort: as in `LearnedCodec.compress`.
     meta: added to the curve's.
 
   Returns:
-    One point per quality.
+    One point per quality that makes one.
 
   Raises:
     CodecError: if the codec cannot code an image; names it.

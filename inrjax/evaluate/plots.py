@@ -91,7 +91,7 @@ def rate_distortion_figure(
     (handles[index],) = axes.plot(
       rates,
       values,
-      label=curves[index].name,
+      label=_plain(curves[index].name),
       color=style.colour,
       marker=style.marker,
       linestyle=style.line,
@@ -123,7 +123,7 @@ def rate_distortion_figure(
   order = sorted(visible, key=lambda i: -_height(visible, i))
   axes.legend(
     [handles[index] for index in order],
-    [curves[index].name for index in order],
+    [_plain(curves[index].name) for index in order],
     loc="center left",
     bbox_to_anchor=(1.01, 0.5),
     frameon=False,
@@ -220,6 +220,11 @@ def _panels(
       length = caption_text.get_window_extent().width
       caption_text.set_fontsize(size * min(1.0, 0.97 * slot / length))
   _save(figure, path)
+
+
+def _plain(name: str) -> str:
+  """A name as it is: between dollars matplotlib reads formulas."""
+  return name.replace("$", r"\$")
 
 
 def _finite(

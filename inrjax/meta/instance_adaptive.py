@@ -15,7 +15,8 @@ points are frames (`coords.video.frame_context`), a step sees one of them
 
 Training needs noise that changes from step to step, and a loss gets no key:
 `seeded` lets a select put a random number beside the coordinates. A context
-without it, such as the one a loop ends with, is measured with rounded latents.
+without it, such as the one a loop ends with unless that was seeded, is measured
+with rounded latents.
 
 The six cases of figure 2c are arguments: `quantize_fn=unquantized` for no
 `Q(delta)`, `rate_fn=None` for no M.

@@ -4,11 +4,11 @@
 
 where `adapt` is the inner loop of `inrjax.meta.instance_adaptive`, from the
 global model and a change of nothing, and L_RDM (eq. 2 of van Rozendaal et al.,
-2021) is measured after it: rate, distortion and the bits of the change, on every
-frame of the clip, with noise where training has noise. (Rounded latents have no
-useful gradient of their rate; what the inner steps and this one disagree about,
-the inner ones undo each time, and the model drifts.) The paper trains the global
-model for what it does before adapting (eq. 1).
+2021) is measured after it: rate, distortion and the bits of the change, on
+every frame of the clip, with noise where training has noise. (Rounded latents
+have no useful gradient of their rate; what the inner steps and this one
+disagree about, the inner ones undo each time, and the model drifts.) The paper
+trains the global model for what it does before adapting (eq. 1).
 
 Whether the outer gradient sees the inner steps (`gradient.mixed_mode`) or takes
 them for constants (`gradient.first_order`, Finn et al., 2017) is a value, and

@@ -33,9 +33,11 @@ def convolve(x: Array, w: Array, stride: int = 1) -> Array:
     `[B, H / stride, W / stride, O]`.
 
   Raises:
-    ValueError: for another kernel, stride or size.
+    ValueError: for another kernel, stride, rank or size.
   """
-  kernel = w.shape[0]
+  if x.ndim != 4:
+    raise ValueError(f"The input must be [B, H, W, I], got {x.shape}.")
+  kernel = w.shape[0] if w.ndim == 4 else 0
   if w.ndim != 4 or w.shape[1] != kernel or not kernel % 2:
     raise ValueError(
       f"The kernel must be [K, K, I, O] with an odd K, got {w.shape}."

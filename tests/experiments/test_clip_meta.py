@@ -41,9 +41,9 @@ def load(split: str) -> list[np.ndarray]:
 def shrunk(variant: str) -> dict[str, Any]:
   """The config at a size that compiles and runs in seconds."""
   config = test_configs.read(FOLDER / "maml_cpu.py").get_config(variant)
-  config.signal.update(num_frames=2, side=64)
+  config.signal.update(num_frames=2, side=64)  # Of those held out, too.
   config.inner.update(num_steps=2, num_pixels=3 * 72 * 96)
-  config.data.source.update(num_frames=3, held_out_frames=2)
+  config.data.source.num_frames = 3
   config.data.pipeline.update(batch_size=1, read_threads=0)
   config.train.update(
     num_steps=2, log_every=1, checkpoint_every=2, evaluate_every=2
@@ -118,6 +118,17 @@ def test_the_model_is_one_that_can_be_adapted(
   result = json.loads((run.workdir / evaluation.RESULTS).read_text())
   assert result.keys() == {"global", "learned"}
   assert result["global"]["rdm"] != result["learned"]["rdm"]
+
+
+def test_a_clip_has_to_hold_the_frames_that_are_adapted_to(
+  tmp_path: pathlib.Path,
+) -> None:
+  config = test_configs.read(FOLDER / "maml_cpu.py").get_config()
+  with config.unlocked():
+    config.signal.num_frames = 9
+  # Fails if frames are made up, mirrored in time.
+  with pytest.raises(build.ConfigError, match=r"data\.source\.num_frames 8"):
+    clip_meta.Run(config.to_dict(), tmp_path, load)._clips("train")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -187,6 +187,20 @@ def test_curves_are_means_of_files_over_the_same_clips(
   assert jpeg.points[0].bpp == pytest.approx(0.55)
 
 
+def test_figures_show_the_rates_of_the_methods(
+  results: list[instance_records.Result],
+) -> None:
+  curves = instance_records.compared(results, over=[*CLIPS])
+  low, high = instance_figures._rates_of_methods(curves)
+  rates = [bpp for one in curves[:-1] for bpp in one.bpp]
+  # Fails if classical codecs, here from 0.55, squeeze the others in a corner.
+  assert 0.55 < low < min(rates) < 1.5 * low
+  assert high < 1.5 * max(rates) and max(rates) < high
+  only = [one for one in curves if one.name.startswith("JPEG")]
+  low, high = instance_figures._rates_of_methods(only)
+  assert low < 0.55 and high > 8
+
+
 def test_the_six_cases_count_what_they_should(
   results: list[instance_records.Result],
 ) -> None:

@@ -1,7 +1,7 @@
 """A hyperprior meta-learned to adapt to a clip in few steps; not in the paper.
 
   python -m experiments.clip_meta
-      --config=experiments/configs/clip_meta/maml.py:fomaml_1e-3
+      --config=experiments/configs/clip_meta/maml.py:maml_1e-3
       --model=MODEL --data_dir=CLIPS --workdir=DIR
       --mode=train --mode=evaluate --mode=export
 
@@ -24,8 +24,8 @@ from ml_collections import config_dict
 
 section = config_dict.create
 
-# How the outer gradient sees the inner steps, the link, its rate, the steps:
-# those of Adam reach a bin of a change, as many as adapting takes at first.
+# How the outer gradient sees the inner steps, the link, its rate, the steps: 50
+# of 1e-4 reach one bin of a change.
 _METHODS = {
   "fomaml": ("first_order", "adam", 1e-4, 50),
   "maml": ("mixed_mode", "sgd", 0.02, 8),
@@ -38,7 +38,7 @@ VARIANTS = tuple(
 )
 
 
-def get_config(variant: str = "fomaml_1e-3") -> config_dict.ConfigDict:
+def get_config(variant: str = "maml_1e-3") -> config_dict.ConfigDict:
   """The config, locked.
 
   Args:
@@ -86,12 +86,13 @@ def get_config(variant: str = "fomaml_1e-3") -> config_dict.ConfigDict:
   )
   config.data = section(
     source=section(
-      num_frames=32,  # Of a clip.
+      num_frames=16,  # Of a clip; of 181 frames, with this stride.
       size=(1080, 1920),  # Height and width to resize to.
       start=0,
       stride=12,  # Frames from one to the next.
       held_out=4,  # Clips for validation.
-      held_out_frames=8,  # Of each of them.
+      # Of each of them.
+      held_out_frames=config.signal.get_ref("num_frames"),
     ),
     pipeline=section(
       batch_size=8,  # Clips.
