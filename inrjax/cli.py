@@ -34,7 +34,7 @@ _EFFORTS = ("fast", "medium", "slow")
 _DEFAULT_QUALITIES = (20.0, 30.0, 40.0, 50.0, 60.0)
 _CLASSICAL = ("jpeg", "jpeg444", "jpeg2000", "webp", "avif", "hevc")
 # Pixels that a step of adaptation sees at most, times the hidden channels:
-# 1920 x 1080 with the model that comes with inrjax take 3.5 GB.
+# 1920 x 1080 with the model that comes with inrjax take 3.0 GB.
 _MAX_STEP_ACTIVATIONS = 1920 * 1088 * 48
 # Larger than any sensible file; what a pipe or a device gives may not end.
 _MAX_BYTES = 1 << 30
