@@ -50,8 +50,8 @@ def get_config(variant: str = "1e-3") -> config_dict.ConfigDict:
     # A higher rate makes up for some of the missing steps. What it reaches
     # swings by decibels, so that more of the steps are taken at the paper's.
     # At first all gradients are larger than this, so that each is scaled; later
-    # they have norms of about 0.01, and a fifth are clipped. 1500 steps from the
-    # start leave 0.62 to 0.68 of the validation loss of a norm of 1 (3 seeds).
+    # norms are about 0.01, and a fifth are clipped. 1500 steps from the start
+    # leave 0.62 to 0.68 of the validation loss of a norm of 1 (3 seeds).
     config.outer.update(
       learning_rate=5e-4, clip_norm=0.02, drop_at=0.7, drop_factor=0.2
     )
